@@ -1,0 +1,27 @@
+# civetweb dlopens "libssl.so" and "libcrypto.so" and looks up names that OpenSSL 3 renamed. A shared
+# object of ours with that very soname, already loaded because the executable needs it, is what dlopen
+# then finds; it brings the real library along, so every other symbol resolves as before.
+#   gateway/tls_shim/tls_shim.c     -> lib/libssl.so
+#   gateway/tls_shim/crypto_shim.c  -> lib/libcrypto.so (only where the unversioned name may be absent)
+add_library(integration_tls INTERFACE)
+file(GLOB shim_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/gateway/tls_shim/*.c")
+
+function(add_tls_shim target source output)
+  if(NOT "${CMAKE_SOURCE_DIR}/gateway/tls_shim/${source}" IN_LIST shim_sources)
+    return()
+  endif()
+  add_library(${target} SHARED "${CMAKE_SOURCE_DIR}/gateway/tls_shim/${source}")
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${output}
+                        LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+  # Loaded beside a statically linked sanitizer runtime, it must not bring a second one.
+  target_compile_options(${target} PRIVATE -fno-sanitize=all)
+  target_link_options(${target} PRIVATE -Wl,--no-as-needed -fno-sanitize=all)
+  target_link_libraries(${target} PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+  # By full path: -lssl would be taken for the real library.
+  target_link_libraries(integration_tls INTERFACE -Wl,--no-as-needed ${target} -Wl,--as-needed)
+  install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/integration-service)
+endfunction()
+
+add_tls_shim(tls_shim tls_shim.c ssl)
+add_tls_shim(crypto_shim crypto_shim.c crypto)
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/integration-service")
