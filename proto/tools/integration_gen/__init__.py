@@ -1,0 +1,1 @@
+"""What the build generates from the .proto files, beside nanopb's structs."""
