@@ -1,0 +1,63 @@
+/* What components use of the store: building writes and queries, reading rows.
+ *
+ * The store is two actors: `store` writes, everything in groups on one connection; `store-reader` reads on its
+ * own. Components never see SQL: they name a statement of the catalogue (src/store/statements/) and give its
+ * parameters in order. A write commits whole or not at all; many writes share one transaction.
+ *
+ * Values go by a format string, one letter each: s text (NULL = null), i int64_t, d double, b bytes (pointer,
+ * size_t), n null (takes no argument), t a time as int64_t (0 = null), f double (NaN = null). Builders belong to the thread that made them. */
+#pragma once
+
+#include "actor/actor.h"
+#include "base/buf.h"
+#include "integration/v1/store.pb.h"
+
+/* A write under construction: units of statements. The first unit is begun by store_write_new. */
+typedef struct store_write_s store_write_t;
+store_write_t *store_write_new(void);
+void store_write_destroy(store_write_t **self_p);
+size_t store_write_units(const store_write_t *self);
+
+/* Begins another unit (nothing when the present one is still empty); returns its index. */
+size_t store_write_unit(store_write_t *self);
+
+/* Adds a statement to the unit; returns its index in the unit. */
+size_t store_write_op(store_write_t *self, const char *statement, const char *format, ...);
+/* The last op must affect exactly `rows`, else the whole unit is undone and ends CONFLICT. Cheapest on the first
+ * op of a unit. */
+void store_write_expect(store_write_t *self, int rows);
+/* The last op publishes this event when it changed a row. */
+void store_write_event(store_write_t *self, const char *topic, const message_t *message, const void *payload,
+                       const char *traceparent);
+/* Parameter `param` (from 0, an integer) of the last op receives the seq of the event of op `op` of the unit. */
+void store_write_seq(store_write_t *self, size_t op, size_t param);
+
+/* When the call came with an Idempotency-Key: adds the op that records `response` as its answer, in the unit and
+ * so in the transaction of its effect, and marks the call so that the gateway does not record it again. The
+ * response's fixed64 fields whose value is STORE_SEQ_OF (op) receive the seq of that op's event. */
+#define STORE_SEQ_OF(op) (0xF5E90000D1CE0000ULL + (uint64_t)(op))
+void store_write_answer(store_write_t *self, call_t *call, const void *response);
+
+/* Replaces the answer that store_write_answer recorded for the same call in an earlier write: for a call whose
+ * effect is committed before its final answer is known. */
+void store_write_answer_again(store_write_t *self, call_t *call, const void *response);
+
+/* Sends the write and takes it; the reply's response is a StoreWritten with one result a unit, in order. */
+void store_commit(actor_t *self, store_write_t **write_p, const actor_request_options_t *options,
+                  actor_reply_fn *reply, void *context);
+
+/* Runs a query; the reply's response is a StoreRows, read with store_row_*. `max_rows` bounds it. */
+void store_query(actor_t *self, const char *statement, uint32_t max_rows,
+                 const actor_request_options_t *options, actor_reply_fn *reply, void *context,
+                 const char *format, ...);
+
+/* Reading rows: columns from 0. Text is borrowed from the row and NUL-terminated by the reader's copy. */
+typedef struct store_row_s store_row_t;
+store_row_t *store_row_new(const pb_bytes_array_t *encoded); /* NULL when it is not valid */
+void store_row_destroy(store_row_t **self_p);
+size_t store_row_columns(const store_row_t *self);
+bool store_row_is_null(const store_row_t *self, size_t column);
+int64_t store_row_int(const store_row_t *self, size_t column);      /* 0 for null */
+double store_row_double(const store_row_t *self, size_t column);    /* 0 for null */
+const char *store_row_text(const store_row_t *self, size_t column); /* NULL for null */
+const void *store_row_blob(const store_row_t *self, size_t column, size_t *size);
