@@ -1,0 +1,26 @@
+/* The trading modes as the router obeys them: whether a signal may pass. Pure; the state belongs to one thread.
+ *
+ * Until the coordinator has said how things stand, nothing passes: a kill switch that was thrown before a restart
+ * holds from the first request on. */
+#pragma once
+
+#include "base/err.h"
+#include "integration/v1/signals.pb.h"
+#include "integration/v1/system.pb.h"
+
+typedef struct {
+    bool known;
+    SystemState state;
+} modes_t;
+
+#define MODES_INIT \
+    { .known = false }
+
+void modes_apply(modes_t *self, const SystemState *state); /* copies */
+void modes_free(modes_t *self);
+
+/* OK; ERR_SYSTEM_STOPPED; ERR_TRADING_HALTED; ERR_TRADING_REDUCING (a mode that holds for the signal admits only sell
+ * and hold). Of several modes the strictest decides. `mode` is set to the one that refuses, NULL when it is not
+ * one. */
+ERR_MUST_USE
+err_t modes_check(const modes_t *self, const Signal *signal, const Mode **mode);

@@ -1,0 +1,75 @@
+/* A request to route signals, from its arrival to its answer: one signal or a batch.
+ *
+ * An item is one signal of it. Pure data and the decisions over it; commit.h and lookup.h move it along. One
+ * thread. */
+#pragma once
+
+#include "actor/actor.h"
+#include "base/ids.h"
+#include "integration/v1/signals.pb.h"
+
+#define ROUTE_SIGNALS_MAX 1000 /* of one body */
+
+/* OPEN: to be written. LOOKUP: whether it is stored already is being asked. WRITING: in a write that is under way.
+ * TWIN: repeats an earlier item of the same body and shares its fate. The rest is final: STORED by this request,
+ * DUPLICATE of one stored before, REFUSED for `err`. */
+typedef enum {
+    ITEM_OPEN,
+    ITEM_LOOKUP,
+    ITEM_WRITING,
+    ITEM_TWIN,
+    ITEM_STORED,
+    ITEM_DUPLICATE,
+    ITEM_REFUSED
+} item_state_t;
+
+#define ITEM_NONE UINT32_MAX
+
+typedef struct {
+    item_state_t state;
+    err_t err;             /* of REFUSED; of LOOKUP: what it is refused for when nothing is found, or OK */
+    const char *reason;    /* static text in place of the code's sentence, or NULL */
+    FieldProblem *details; /* owned */
+    size_t detail_count;
+    bool sent_id;       /* the client named it */
+    bool by_group;      /* refused for another member of its group */
+    Signal signal;      /* owned; of DUPLICATE: the one stored before */
+    Decision *decision; /* owned; NULL until decided */
+    uint64_t body_hash;
+    uint32_t twin_of;     /* of TWIN: the item it repeats, which is none itself */
+    uint32_t group_first; /* first member of its group in the body; itself without a group */
+    uint32_t group_next;  /* next member, or ITEM_NONE */
+    uint32_t unit, op;    /* of WRITING */
+} item_t;
+
+typedef struct route_s route_t;
+struct route_s {
+    call_t *call; /* kept */
+    bool batch;
+    bool keyed; /* has an Idempotency-Key: all is one unit, with the answer */
+    int64_t now_ms, started_us;
+    char routing_id[UUID_SIZE];
+    double routing_time; /* seconds */
+    unsigned attempts;   /* writes so far */
+    err_t failure;       /* of the store, for the request as a whole */
+    size_t lookups;      /* under way */
+    route_t *next;       /* in a group of writes */
+    size_t count;
+    item_t items[];
+};
+
+route_t *route_new(size_t count);
+void route_destroy(route_t **self_p);
+
+/* Judges what a request says of item `index`: admission, but not modes. Sets its state to OPEN, LOOKUP or REFUSED. */
+void route_admit(route_t *self, size_t index, const RouteSignalRequest *request, int64_t ttl_ms);
+
+/* Final. `reason` is static text in place of the code's sentence, or NULL. */
+void item_refuse(item_t *self, err_t err, const char *reason);
+void item_add_detail(item_t *self, const char *field, const char *problem);
+/* OPEN becomes decided: status of the signal, decision. */
+void item_decide(item_t *self, int64_t now_ms);
+/* True when the item was accepted: stored and neither rejected nor refused. */
+bool item_accepted(const item_t *self);
+/* How many items are in the state. */
+size_t route_count(const route_t *self, item_state_t state);
