@@ -1,0 +1,220 @@
+/* Waiting for a job of a service: polls from 100 ms on, doubling up to the caller's interval, until the job has
+ * ended, the deadline passes or the polls keep failing. */
+#include "services/adapter_state.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include <stdio.h>
+#include <string.h>
+
+static void s_poll(operation_t *self);
+
+static void s_on_poll_timer(actor_t *actor, void *context) {
+    (void)actor;
+    operation_t *self = context;
+    self->timer = 0;
+    s_poll(self);
+}
+
+static int64_t s_max_interval_ms(const operation_t *self) {
+    uint32_t asked = self->request.has_poll ? self->request.poll.max_interval_ms : 0;
+    return asked ? asked : ADAPTER_POLL_MAX_MS;
+}
+
+static void s_poll_in(operation_t *self, int64_t delay_ms) {
+    int64_t left_ms = (self->deadline_us - clock_mono_us()) / 1000;
+    delay_ms = self->nudged ? 0 : delay_ms < left_ms ? delay_ms : left_ms;
+    self->nudged = false;
+    self->timer = actor_timer_once(self->adapter->actor, delay_ms > 0 ? delay_ms : 0, s_on_poll_timer, self);
+}
+
+static void s_poll_later(operation_t *self) {
+    int64_t delay_ms = self->poll_interval_ms, max_ms = s_max_interval_ms(self);
+    self->poll_interval_ms = delay_ms * 2 < max_ms ? delay_ms * 2 : max_ms;
+    s_poll_in(self, delay_ms);
+}
+
+static void s_poll_failed(operation_t *self, const char *why, int64_t retry_after_ms) {
+    snprintf(self->poll_error, sizeof self->poll_error, "%s", why);
+    if (++self->failed_polls >= ADAPTER_FAILED_POLLS) {
+        operation_fail(self, ERR_SERVICE_UNAVAILABLE, "job %s: %d polls failed in a row, the last with: %s",
+                       self->job_id, self->failed_polls, why);
+        return;
+    }
+    int64_t max_ms = s_max_interval_ms(self);
+    int64_t delay_ms = max_ms < ADAPTER_FAILED_POLL_WAIT_MS ? max_ms : ADAPTER_FAILED_POLL_WAIT_MS;
+    s_poll_in(self, delay_ms > retry_after_ms ? delay_ms : retry_after_ms);
+}
+
+/* No poll was sent, so none has failed: it waits until the circuit lets one through. */
+static void s_poll_refused(operation_t *self) {
+    int64_t wait_us = breaker_retry_at_us(&self->adapter->breaker) - clock_mono_us();
+    snprintf(self->poll_error, sizeof self->poll_error, "the circuit is open");
+    s_poll_in(self, wait_us > 0 ? wait_us / 1000 + 1 : s_max_interval_ms(self));
+}
+
+static void s_job_path(const operation_t *self, const char *suffix, buf_t *out) {
+    buf_append_str(out, "/api/v1/jobs/");
+    reply_append_segment(out, self->job_id);
+    buf_append_str(out, suffix);
+}
+
+static void s_job_failed(operation_t *self, json_t *job, job_state_t state) {
+    char text[256] = "";
+    reply_error_text(job, text, sizeof text);
+    operation_fail(self, ERR_DOWNSTREAM_REFUSED, "job %s %s%s%s", self->job_id, job_state_name(state),
+                   *text ? ": " : "", text);
+}
+
+static void s_succeed_with_result(operation_t *self, const http_response_t *response) {
+    const char *result;
+    size_t size;
+    if (reply_raw_result(response->body, response->size, &result, &size))
+        operation_succeed(self, result, size);
+    else
+        operation_fail(self, ERR_PROTOCOL, "job %s succeeded without a result", self->job_id);
+}
+
+static void s_poll_not_answered(operation_t *self, const http_response_t *response) {
+    char reason[200];
+    if (response->err == OK)
+        snprintf(reason, sizeof reason, "HTTP %d", response->status);
+    else
+        snprintf(reason, sizeof reason, "%s", response->error);
+    if (response->err == ERR_SHUTTING_DOWN)
+        operation_fail(self, ERR_SHUTTING_DOWN, "the adapter is stopping");
+    else
+        s_poll_failed(self, reason, response->retry_after_ms);
+}
+
+static void s_poll_declined(operation_t *self, const http_response_t *response) {
+    json_t *root = json_loadb(response->body, response->size, 0, NULL);
+    operation_refused(self, root, response->body, response->size);
+    json_decref(root);
+}
+
+/* Parses a poll's answer; NULL when the poll has failed, or ended the operation. */
+static json_t *s_poll_answer(operation_t *self, const http_response_t *response) {
+    char reason[200];
+    json_t *root = NULL;
+    operation_book(self, response);
+    if (response->err != OK || retry_status_is_retryable(response->status))
+        s_poll_not_answered(self, response);
+    else if (self->job_succeeded && response->status == 409)
+        s_poll_later(self); /* JOB_NOT_FINISHED: the result is not there yet */
+    else if (response->status < 200 || response->status > 299)
+        s_poll_declined(self, response);
+    else if (reply_parse(response->status, response->body, response->size, &root, reason, sizeof reason) !=
+             OK)
+        s_poll_failed(self, reason, 0);
+    if (root)
+        self->failed_polls = 0;
+    return root;
+}
+
+/* The job's whole life was the service's time, not only the polls. */
+static void s_book_job_time(operation_t *self) {
+    self->downstream_us = self->before_job_us + (clock_mono_us() - self->job_started_us);
+}
+
+static void s_on_result(actor_t *actor, void *context, const http_response_t *response) {
+    (void)actor;
+    operation_t *self = context;
+    json_t *root = s_poll_answer(self, response);
+    if (!root)
+        return;
+    json_t *job = reply_job(root);
+    job_state_t state = reply_job_state(job);
+    s_book_job_time(self);
+    if (state == JOB_FAILED || state == JOB_CANCELLED)
+        s_job_failed(self, job, state);
+    else if (reply_is_failure(root))
+        operation_refused(self, root, response->body, response->size);
+    else
+        s_succeed_with_result(self, response);
+    json_decref(root);
+}
+
+static void s_on_ended(operation_t *self, const http_response_t *response, json_t *job, job_state_t state) {
+    s_book_job_time(self);
+    if (state != JOB_SUCCEEDED) {
+        s_job_failed(self, job, state);
+    } else if (self->adapter->profile->separate_result) {
+        self->job_succeeded = true;
+        s_poll(self);
+    } else {
+        s_succeed_with_result(self, response);
+    }
+}
+
+static void s_on_polled(actor_t *actor, void *context, const http_response_t *response) {
+    (void)actor;
+    operation_t *self = context;
+    json_t *root = s_poll_answer(self, response);
+    if (!root)
+        return;
+    json_t *job = reply_job(root);
+    job_state_t state = reply_job_state(job);
+    if (job_state_is_terminal(state))
+        s_on_ended(self, response, job, state);
+    else if (reply_is_failure(root))
+        operation_refused(self, root, response->body, response->size);
+    else
+        s_poll_later(self);
+    json_decref(root);
+}
+
+static const char *s_suffix(const operation_t *self) {
+    if (!self->adapter->profile->separate_result)
+        return "";
+    return self->job_succeeded ? "/result" : "/status";
+}
+
+static void s_poll(operation_t *self) {
+    if (operation_time_left_ms(self) <= 0) {
+        operation_fail(self, ERR_DEADLINE_EXCEEDED, "job %s %s in time%s%s", self->job_id,
+                       self->job_succeeded ? "ended, but its result was not read" : "had not ended",
+                       *self->poll_error ? "; the last failed poll: " : "", self->poll_error);
+        return;
+    }
+    if (!operation_may_send(self)) {
+        s_poll_refused(self);
+        return;
+    }
+    buf_t path = BUF_INIT;
+    s_job_path(self, s_suffix(self), &path);
+    operation_send(self, "GET", buf_str(&path), NULL, NULL, NULL,
+                   self->job_succeeded ? s_on_result : s_on_polled);
+    buf_free(&path);
+}
+
+static void s_apply_give_up(operation_t *self) {
+    uint32_t give_up_ms = self->request.has_poll ? self->request.poll.give_up_ms : 0;
+    int64_t end_us = self->job_started_us + (int64_t)give_up_ms * 1000;
+    if (give_up_ms && end_us < self->deadline_us)
+        self->deadline_us = end_us;
+}
+
+void job_wait_start(operation_t *self) {
+    self->job_started_us = clock_mono_us();
+    self->before_job_us = self->downstream_us;
+    self->poll_interval_ms = ADAPTER_POLL_FIRST_MS;
+    s_apply_give_up(self);
+    log_info("waiting for a job", LOG_STR("service", service_names[self->adapter->service]),
+             LOG_STR("job_id", self->job_id), LOG_STR("cycle_id", self->request.cycle_id));
+    s_poll_later(self);
+}
+
+bool job_wait_nudge(adapter_t *adapter, const char *job_id) {
+    for (operation_t *self = adapter->operations; self; self = self->next) {
+        if (strcmp(self->job_id, job_id) != 0)
+            continue;
+        self->nudged = true; /* an answer that is under way may be older */
+        if (self->timer) {
+            actor_timer_cancel(adapter->actor, &self->timer);
+            s_poll_in(self, 0);
+        }
+        return true;
+    }
+    return false;
+}
