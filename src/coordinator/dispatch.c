@@ -1,0 +1,121 @@
+/* Stages' JSON as messages: see dispatch.h. */
+#include "coordinator/dispatch.h"
+
+#include "base/json_tree.h"
+#include "coordinator/words.h"
+#include "message/message.h"
+#include <stdlib.h>
+#include <string.h>
+
+void dispatch_split_list(const char *text, char ***items, pb_size_t *count) {
+    size_t most = 1;
+    for (const char *c = text; *c; c++)
+        most += *c == ',';
+    *items = message_list(most, sizeof **items);
+    *count = 0;
+    while (*text) {
+        text += strspn(text, ", ");
+        size_t length = strcspn(text, ", ");
+        if (length > 0)
+            (*items)[(*count)++] = message_strndup(text, length);
+        text += length;
+    }
+}
+
+char *dispatch_pick(json_t *object, const char *const *keys) {
+    return words_pick(object, keys);
+}
+
+static void s_read_strings(json_t *list, char ***items, pb_size_t *count) {
+    size_t size = json_array_size(list);
+    *items = message_list(size, sizeof **items);
+    *count = (pb_size_t)size;
+    for (size_t i = 0; i < size; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        (*items)[i] = message_strdup(text ? text : "");
+    }
+}
+
+void dispatch_read_validation_request(const char *input, const char *cycle_id,
+                                      ValidateCycleRequest *request) {
+    json_t *root = json_tree_parse(input), *confidences = json_object_get(root, "confidences");
+    const char *as_of = json_string_value(json_object_get(root, "as_of"));
+    const char *symbol;
+    json_t *confidence;
+    size_t i = 0;
+    MESSAGE_PUT(request->cycle_id, cycle_id);
+    MESSAGE_PUT(request->as_of, as_of ? as_of : "");
+    s_read_strings(json_object_get(root, "analyzers"), &request->analyzers, &request->analyzers_count);
+    s_read_strings(json_object_get(root, "symbols"), &request->symbols, &request->symbols_count);
+    request->confidences = message_list(json_object_size(confidences), sizeof *request->confidences);
+    request->confidences_count = (pb_size_t)json_object_size(confidences);
+    json_object_foreach (confidences, symbol, confidence) {
+        MESSAGE_PUT(request->confidences[i].key, symbol);
+        request->confidences[i++].value = json_number_value(confidence);
+    }
+    json_decref(root);
+}
+
+#define SET_TEXT(field, object, key)                                         \
+    do {                                                                     \
+        const char *text_ = json_string_value(json_object_get(object, key)); \
+        signal->has_##field = text_ && MESSAGE_SET(signal->field, text_);    \
+    } while (0)
+
+static void s_read_signal(json_t *from, RouteSignalRequest *signal) {
+    signal->has_signal_type = MESSAGE_SET(signal->signal_type, "analysis");
+    signal->has_source = MESSAGE_SET(signal->source, "strategy");
+    signal->has_target = MESSAGE_SET(signal->target, "execution");
+    SET_TEXT(signal_id, from, "signal_id");
+    SET_TEXT(symbol, from, "symbol");
+    SET_TEXT(side, from, "side");
+    signal->has_strength = signal->has_confidence = signal->has_priority = signal->has_timestamp = true;
+    signal->strength = json_tree_number(from, "strength", 0);
+    signal->confidence = json_tree_number(from, "confidence", 0);
+    signal->priority = (int32_t)json_tree_number(from, "priority", 3);
+    signal->timestamp = (int64_t)json_tree_number(from, "timestamp", 0);
+    signal->data = json_tree_text(json_object_get(from, "data"));
+    signal->metadata = json_tree_text(json_object_get(from, "metadata"));
+}
+
+void dispatch_read_signals(const char *input, RouteSignalsRequest *request) {
+    json_t *root = json_tree_parse(input), *signals = json_object_get(root, "signals");
+    size_t count = json_array_size(signals);
+    request->signals = message_list(count, sizeof *request->signals);
+    request->signals_count = (pb_size_t)count;
+    for (size_t i = 0; i < count; i++)
+        s_read_signal(json_array_get(signals, i), &request->signals[i]);
+    json_decref(root);
+}
+
+static json_t *s_result(json_t *sent, const RouteSignalResult *result) {
+    static const char *const kept[] = {"signal_id", "symbol", "side", "strength", "confidence"};
+    json_t *out = json_object();
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (json_object_get(sent, kept[i]))
+            json_object_set(out, kept[i], json_object_get(sent, kept[i]));
+    json_object_set_new(out, "status", json_string(result->status));
+    json_object_set_new(out, "seq", json_integer(result->has_seq ? (json_int_t)result->seq : 0));
+    if (result->error)
+        json_object_set_new(out, "error", json_string(result->error));
+    return out;
+}
+
+void dispatch_read_reply(const char *input, const RouteSignalsReply *reply, char **output, char **summary,
+                         uint32_t *produced) {
+    json_t *root = json_tree_parse(input), *sent = json_object_get(root, "signals");
+    json_t *out = json_object(), *results = json_array();
+    for (size_t i = 0; i < reply->results_count; i++)
+        json_array_append_new(results, s_result(json_array_get(sent, i), &reply->results[i]));
+    json_object_set_new(out, "routing_id", json_string(reply->routing_id));
+    json_object_set_new(out, "signals", results);
+    *output = json_tree_text(out);
+    json_decref(out);
+    json_t *brief = json_pack("{s:I, s:I, s:I, s:I}", "sent", (json_int_t)reply->results_count, "accepted",
+                              (json_int_t)reply->accepted, "rejected", (json_int_t)reply->rejected,
+                              "duplicates", (json_int_t)reply->duplicates);
+    *summary = json_tree_text(brief);
+    json_decref(brief);
+    json_decref(root);
+    *produced = reply->accepted + reply->duplicates;
+}

@@ -1,0 +1,129 @@
+/* Validations read back from the store. */
+#include "store/store.h"
+#include "tables.gen.h"
+#include "validation/run.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void s_number(const store_row_t *row, size_t column, bool *has, double *value) {
+    *has = !store_row_is_null(row, column);
+    *value = store_row_double(row, column);
+}
+
+static void s_fill(const store_row_t *row, Validation *validation) {
+    const char *cycle_id = store_row_text(row, 1), *tier = store_row_text(row, 5);
+    MESSAGE_PUT(validation->validation_id, store_row_text(row, 0));
+    MESSAGE_PUT(validation->cycle_id, cycle_id ? cycle_id : "");
+    MESSAGE_PUT(validation->validation_type, store_row_text(row, 2));
+    MESSAGE_PUT(validation->validation_status, store_row_text(row, 3));
+    s_number(row, 4, &validation->has_overall_score, &validation->overall_score);
+    validation->has_tier = tier && MESSAGE_SET(validation->tier, tier);
+    s_number(row, 6, &validation->has_confidence, &validation->confidence);
+    s_number(row, 7, &validation->has_confidence_adjustment, &validation->confidence_adjustment);
+    validation->has_historical = validation->has_forward = true;
+    s_number(row, 8, &validation->historical.has_score, &validation->historical.score);
+    s_number(row, 9, &validation->historical.has_risk, &validation->historical.risk);
+    validation->historical.performance = message_strdup(store_row_text(row, 10));
+    s_number(row, 11, &validation->forward.has_score, &validation->forward.score);
+    s_number(row, 12, &validation->forward.has_risk, &validation->forward.risk);
+    s_number(row, 13, &validation->has_execution_time, &validation->execution_time);
+    validation->timestamp = store_row_int(row, 14);
+    validation->error = message_strdup(store_row_text(row, 15));
+    const char *pool_id = store_row_text(row, 16);
+    validation->forward.has_pool_id = pool_id && MESSAGE_SET(validation->forward.pool_id, pool_id);
+    s_number(row, 17, &validation->has_downstream_ms, &validation->downstream_ms);
+}
+
+static void s_on_one(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
+    call_t *call = context;
+    const StoreRows *rows = response;
+    store_row_t *row = err == OK && rows->rows_count > 0 ? store_row_new(rows->rows[0]) : NULL;
+    Validation validation = Validation_init_zero;
+    if (row) {
+        s_fill(row, &validation);
+        call_reply(actor, &call, &validation);
+    } else if (err == OK) {
+        call_fail(actor, &call, ERR_NOT_FOUND);
+    } else {
+        call_fail_as(actor, &call, err, fault);
+    }
+    message_release(Validation_message(), &validation);
+    store_row_destroy(&row);
+}
+
+err_t validation_get(actor_t *actor, call_t *call, const void *request, void *response) {
+    (void)response;
+    const GetValidationRequest *input = request;
+    actor_request_options_t options = {.on_behalf = call};
+    store_query(actor, "validation_by_id", 1, &options, s_on_one, call, "s", input->validation_id);
+    return ERR_PENDING;
+}
+
+typedef struct {
+    call_t *call;
+    char cycle_id[65], status[33];
+    ListValidationsReply reply;
+} listing_t;
+
+static void s_listing_free(listing_t *self) {
+    message_release(ListValidationsReply_message(), &self->reply);
+    free(self);
+}
+
+static void s_on_page(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
+    listing_t *self = context;
+    const StoreRows *rows = response;
+    if (err != OK) {
+        call_fail_as(actor, &self->call, err, fault);
+        s_listing_free(self);
+        return;
+    }
+    self->reply.validations = message_list(rows->rows_count, sizeof *self->reply.validations);
+    for (size_t i = 0; i < rows->rows_count; i++) {
+        store_row_t *row = store_row_new(rows->rows[i]);
+        if (row)
+            s_fill(row, &self->reply.validations[self->reply.validations_count++]);
+        store_row_destroy(&row);
+    }
+    call_reply(actor, &self->call, &self->reply);
+    s_listing_free(self);
+}
+
+static const char *s_or_null(const char *text) {
+    return *text ? text : NULL;
+}
+
+static void s_on_count(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
+    listing_t *self = context;
+    const StoreRows *rows = response;
+    if (err != OK) {
+        call_fail_as(actor, &self->call, err, fault);
+        s_listing_free(self);
+        return;
+    }
+    store_row_t *row = rows->rows_count > 0 ? store_row_new(rows->rows[0]) : NULL;
+    self->reply.total = row ? store_row_int(row, 0) : 0;
+    store_row_destroy(&row);
+    actor_request_options_t options = {.on_behalf = self->call};
+    store_query(actor, "validations_filtered", (uint32_t)self->reply.limit, &options, s_on_page, self, "ssii",
+                s_or_null(self->cycle_id), s_or_null(self->status), (int64_t)self->reply.limit,
+                (int64_t)self->reply.offset);
+}
+
+err_t validation_list(actor_t *actor, call_t *call, const void *request, void *response) {
+    (void)response;
+    const ListValidationsRequest *input = request;
+    listing_t *self = calloc(1, sizeof *self);
+    assert_always(self);
+    self->call = call;
+    self->reply.limit = input->has_limit ? input->limit : 20;
+    self->reply.offset = input->has_offset ? input->offset : 0;
+    if (input->has_cycle_id)
+        memcpy(self->cycle_id, input->cycle_id, sizeof self->cycle_id);
+    if (input->has_status)
+        memcpy(self->status, input->status, sizeof self->status);
+    actor_request_options_t options = {.on_behalf = call};
+    store_query(actor, "validations_filtered_count", 1, &options, s_on_count, self, "ss",
+                s_or_null(self->cycle_id), s_or_null(self->status));
+    return ERR_PENDING;
+}
