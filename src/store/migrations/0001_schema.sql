@@ -72,8 +72,6 @@ CREATE TABLE signals (
 CREATE UNIQUE INDEX signals_signal_id ON signals (signal_id);
 CREATE UNIQUE INDEX signals_dedup_key ON signals (source, dedup_key) WHERE dedup_key IS NOT NULL;
 CREATE INDEX signals_symbol ON signals (symbol, seq) WHERE symbol IS NOT NULL;
-CREATE INDEX signals_source ON signals (source, seq);
-CREATE INDEX signals_target ON signals (target, seq);
 CREATE INDEX signals_received_at ON signals (received_at);
 CREATE INDEX signals_active ON signals (expiry_time) WHERE status = 'routed';
 CREATE INDEX signals_held ON signals (seq) WHERE status = 'held';
@@ -155,7 +153,9 @@ CREATE TABLE validations (
     forward_risk DOUBLE PRECISION,
     execution_time DOUBLE PRECISION,
     timestamp BIGINT NOT NULL,
-    error TEXT
+    error TEXT,
+    pool_id TEXT,
+    downstream_ms DOUBLE PRECISION
 );
 CREATE INDEX validations_cycle_id ON validations (cycle_id, timestamp);
 CREATE INDEX validations_timestamp ON validations (timestamp, validation_id);

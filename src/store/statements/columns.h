@@ -33,11 +33,11 @@
 /* 0 validation_id s, 1 cycle_id s?, 2 validation_type s, 3 validation_status s, 4 overall_score d?, 5 tier s?,
  * 6 confidence d?, 7 confidence_adjustment d?, 8 historical_score d?, 9 historical_risk d?,
  * 10 historical_performance s? (JSON), 11 forward_score d?, 12 forward_risk d?, 13 execution_time d?,
- * 14 timestamp i, 15 error s? */
+ * 14 timestamp i, 15 error s?, 16 pool_id s?, 17 downstream_ms d? */
 #define VALIDATION_COLUMNS                                                                              \
     "validation_id, cycle_id, validation_type, validation_status, overall_score, tier, confidence, "    \
     "confidence_adjustment, historical_score, historical_risk, historical_performance, forward_score, " \
-    "forward_risk, execution_time, timestamp, error"
+    "forward_risk, execution_time, timestamp, error, pool_id, downstream_ms"
 
 /* 0 seq i, 1 topic_seq i, 2 published_at_us i, 3 topic s, 4 schema_name s, 5 payload b, 6 traceparent s? */
 #define STREAM_EVENT_COLUMNS "seq, topic_seq, published_at_us, topic, schema_name, payload, traceparent"
