@@ -36,8 +36,8 @@ err_t actor_describe_command(actor_t *self, call_t *call, const void *request, v
     snprintf(out->name, sizeof out->name, "%s", actor_name(self));
     status_set(out, "running", NULL);
     s_describe_loop(self, out);
-    metrics_describe(&self->metrics, out);
     if (self->klass->describe)
-        self->klass->describe(self, out);
+        self->klass->describe(self, out); /* may set gauges */
+    metrics_describe(&self->metrics, out);
     return OK;
 }

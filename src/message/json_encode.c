@@ -112,6 +112,17 @@ static void s_write_field(const field_t *field, const void *value, buf_t *out) {
         s_write_value(field, element, out);
 }
 
+/* The entries of a flattened map, as members of the object at hand. */
+static void s_write_members(const field_t *field, const void *value, char *before, buf_t *out) {
+    const char *entry = *(char *const *)slot_of_const(field, value);
+    size_t count = entry ? slot_count(field, value) : 0;
+    for (size_t i = 0; i < count; i++, entry += field->size) {
+        buf_append_char(out, *before);
+        *before = ',';
+        s_write_entry(field->message(), entry, out);
+    }
+}
+
 static bool s_is_written(const field_t *field, const void *value) {
     if (field->rule->internal)
         return false;
@@ -124,6 +135,10 @@ void json_encode(const message_t *message, const void *value, buf_t *out) {
     for (const field_t *field = message->fields; field < message->fields + message->field_count; field++) {
         if (!s_is_written(field, value))
             continue;
+        if (field->rule->flatten) {
+            s_write_members(field, value, &before, out);
+            continue;
+        }
         buf_append_char(out, before);
         before = ',';
         buf_append(out, field->json_key, (size_t)field->name_length + 3);

@@ -54,7 +54,7 @@ typedef enum { WIRE_VARINT, WIRE_ZIGZAG, WIRE_FIXED32, WIRE_FIXED64, WIRE_BYTES 
 
 /* The Rule annotation of a field. */
 struct field_rule_s {
-    bool required, ignore_case, json_object, output_only, internal, lenient, omit_unset;
+    bool required, ignore_case, json_object, output_only, internal, lenient, omit_unset, flatten;
     bool has_min, has_max;
     double min, max;
     uint32_t min_length, max_length; /* 0 = none */

@@ -11,7 +11,8 @@ typedef enum { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_METHOD_COUNT } h
 /* The HTTP binding of an rpc. */
 typedef struct {
     http_method_t method;
-    const char *path; /* "/api/v1/signals/{signal_id}" */
+    const char *path;    /* "/api/v1/signals/{signal_id}" */
+    const char *also_at; /* a second path that answers the same; NULL: none */
     scope_t scope;
     uint32_t deadline_ms;      /* how long the gateway waits */
     int status;                /* of a success when the handler says nothing else */

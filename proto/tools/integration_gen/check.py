@@ -71,6 +71,8 @@ def _rule(contract, field, rule):
         yield "rule max_items does not fit a field that is not repeated"
     if rule.omit_unset and field.cardinality != "OPTIONAL":
         yield "rule omit_unset does not fit a field that is not optional"
+    if rule.flatten and field.type != "MAP":
+        yield "rule flatten does not fit a field that is not a map"
     if rule.required and (rule.output_only or rule.internal):
         yield "rule required does not fit a field that is never read"
     if rule.charset:
@@ -161,6 +163,8 @@ def _path(rpc, request):
     segment = r"/(?:\{[a-z0-9_]+\}|[A-Za-z0-9._-]+)"
     if path != "/" and not re.fullmatch(f"(?:{segment})+", path):
         yield f'path "{path}" must be /segments, each a word or {{field}}'
+    if rpc.http.also_at and not re.fullmatch(r"(?:/[A-Za-z0-9._-]+)+", rpc.http.also_at):
+        yield f'also_at "{rpc.http.also_at}" must be /words'
     if len(set(names)) != len(names):
         yield "a path parameter is named twice"
     for name in names:

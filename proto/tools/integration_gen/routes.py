@@ -44,6 +44,7 @@ def _binding(rpc, name):
 static const http_binding_t http_{name} = {{
     .method = HTTP_{http.method},
     .path = {ctext.literal(http.path)},
+    .also_at = {ctext.string(http.also_at)},
     .scope = SCOPE_{http.scope.upper()},
     .deadline_ms = {http.deadline_ms or 5000},
     .status = {http.status or 200},

@@ -90,7 +90,11 @@ def _message(contract, message):
 
 
 def _object(contract, fields):
-    schema = {"type": "object", "properties": {f.name: _property(contract, f) for f in fields}}
+    named = [f for f in fields if not f.rule.flatten]
+    schema = {"type": "object", "properties": {f.name: _property(contract, f) for f in named}}
+    for field in fields:
+        if field.rule.flatten:
+            schema["additionalProperties"] = value(contract, field)["additionalProperties"]
     required = [f.name for f in fields if f.rule.required]
     if required:
         schema["required"] = required

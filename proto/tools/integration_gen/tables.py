@@ -9,7 +9,7 @@ from . import ctext
 from .check import charset
 
 # Members of field_rule_t that carry over as they are.
-FLAGS = ("required", "ignore_case", "json_object", "output_only", "internal", "lenient", "omit_unset")
+FLAGS = ("required", "ignore_case", "json_object", "output_only", "internal", "lenient", "omit_unset", "flatten")
 LIMITS = ("min_length", "max_length", "max_items")
 TEXTS = ("charset", "words", "synonyms", "aliases")
 
