@@ -116,7 +116,7 @@ static reply_t s_post_batch(service_t *self, const request_t *request) {
     json_t *result = analysis_results(self->prices, symbols, analyzers, bars);
     json_t *entry = s_history_entry(result);
     job_spec_t spec = {
-        .type = "batch_analyze", .params = json_incref(request->json), .result = result, .callback_url = url};
+        .type = "batch_analyze", .params = json_deep_copy(request->json), .result = result, .callback_url = url};
     reply_t reply = service_answer_inline_or_job(self, request, &spec);
     s_remember(state, state->analyses, &reply, entry);
     return reply;
@@ -179,7 +179,7 @@ static reply_t s_post_backtest(service_t *self, const request_t *request) {
     if (!check_passed(&check))
         return check_reply(&check);
     execution_t *state = self->state;
-    job_spec_t spec = {.type = "backtest", .params = json_incref(request->json)};
+    job_spec_t spec = {.type = "backtest", .params = json_deep_copy(request->json)};
     backtest_fill(self->prices, symbols, start, end, &strategy, &spec);
     json_t *entry = spec.result ? s_history_entry(spec.result) : NULL;
     reply_t reply = service_answer_inline_or_job(self, request, &spec);

@@ -15,7 +15,7 @@ reply_t job_api_create(service_t *self, const request_t *request) {
     check_t check = {0};
     const char *type = check_string(&check, request->json, "", "job_type", REQUIRED, JOB_TYPE_SIZE - 1);
     json_t *params = check_object(&check, request->json, "", "params", OPTIONAL);
-    job_spec_t spec = {.type = type, .params = params ? json_incref(params) : json_object()};
+    job_spec_t spec = {.type = type, .params = params ? json_deep_copy(params) : json_object()};
     if (type && check_passed(&check) && !self->class->run_job(self, type, spec.params, &spec))
         check_invalid(&check, "", "job_type", "is not known to this service");
     if (check_passed(&check))

@@ -184,10 +184,9 @@ bool jobs_start(jobs_t *self) {
 }
 
 static void s_copy(const job_t *job, job_view_t *out) {
-    *out = job->view;
-    json_incref(out->params);
-    if (out->result)
-        json_incref(out->result);
+    *out = job->view; /* trees are not shared between threads: jansson reads its counts without a lock */
+    out->params = json_deep_copy(job->view.params);
+    out->result = json_deep_copy(job->view.result);
 }
 
 static void s_fill(jobs_t *self, job_t *job, job_spec_t *spec) {

@@ -35,7 +35,7 @@ static reply_t s_post_analysis(service_t *self, const request_t *request) {
     if (!check_passed(&check))
         return check_reply(&check);
     job_spec_t spec = {.type = "macro_analysis",
-                       .params = json_incref(request->json),
+                       .params = json_deep_copy(request->json),
                        .result = macro_state_json(self->prices)};
     if (!spec.result)
         job_spec_fail(&spec, "NO_PRICE_DATA", "the prices do not reach back twelve months");
