@@ -115,8 +115,10 @@ static reply_t s_post_batch(service_t *self, const request_t *request) {
     execution_t *state = self->state;
     json_t *result = analysis_results(self->prices, symbols, analyzers, bars);
     json_t *entry = s_history_entry(result);
-    job_spec_t spec = {
-        .type = "batch_analyze", .params = json_deep_copy(request->json), .result = result, .callback_url = url};
+    job_spec_t spec = {.type = "batch_analyze",
+                       .params = json_deep_copy(request->json),
+                       .result = result,
+                       .callback_url = url};
     reply_t reply = service_answer_inline_or_job(self, request, &spec);
     s_remember(state, state->analyses, &reply, entry);
     return reply;

@@ -91,8 +91,10 @@ options_outcome_t options_parse(int argc, char **argv, options_t *out) {
                                           {"version", no_argument, NULL, 'V'},
                                           {"help", no_argument, NULL, 'H'},
                                           {0}};
-    *out = (options_t){
-        .base_port = DEFAULT_BASE_PORT, .host = "127.0.0.1", .prices = s_default_prices(), .job_ms = DEFAULT_JOB_MS};
+    *out = (options_t){.base_port = DEFAULT_BASE_PORT,
+                       .host = "127.0.0.1",
+                       .prices = s_default_prices(),
+                       .job_ms = DEFAULT_JOB_MS};
     bool ok = true;
     for (int flag; (flag = getopt_long(argc, argv, "", flags, NULL)) != -1;) {
         if (flag == 'V' || flag == 'H') {

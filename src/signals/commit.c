@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITES_MAX = 4, GROUP_SIGNALS_MAX = 4096 };
+enum { WRITES_MAX = 1, GROUP_SIGNALS_MAX = 4096 };
 #define WRITE_LIMIT_US 20000000 /* longer than a request waits: its own deadline comes first */
 
 struct commit_group_s {

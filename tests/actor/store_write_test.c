@@ -257,6 +257,67 @@ STORE_TEST(a_restart_keeps_seq_topic_seq_and_epoch) {
     message_release(StoreState_message(), &after);
 }
 
+static int64_t s_counter(fixture_t *f, const char *name) {
+    StoreRows rows = query(f, 1, "counter_get", "s", name);
+    int64_t value = row_int(&rows, 0, 0);
+    rows_free(&rows);
+    return value;
+}
+
+/* Events on one topic, as one write. */
+static void s_write_events(fixture_t *f, const char *topic, int count) {
+    store_write_t *write = store_write_new();
+    for (int i = 0; i < count; i++) {
+        store_write_unit(write);
+        add_state(write, topic, "a", "1");
+    }
+    StoreWritten written = commit(f, &write);
+    written_free(&written);
+}
+
+static uint64_t s_next_topic_seq(fixture_t *f, const char *topic) {
+    store_write_t *write = store_write_new();
+    add_state(write, topic, "a", "1");
+    StoreWritten written = commit(f, &write);
+    uint64_t topic_seq = written.units[0].ops[0].topic_seq;
+    written_free(&written);
+    return topic_seq;
+}
+
+/* An actor that stops saves nothing, so to the next one it is as if it had been killed. */
+STORE_TEST(topic_seq_goes_on_after_a_kill_before_and_after_the_numbers_are_saved) {
+    enum { MANY = 3000, WRITES = SEQUENCE_UNSAVED_MOST / MANY + 1 };
+    s_write_events(f, "t/early", 2);
+    cr_assert_eq(s_counter(f, "topics_seq"), 0, "nothing is saved yet");
+    fixture_stop_actors(f);
+    fixture_start_actors(f, NULL);
+    cr_assert_eq(s_next_topic_seq(f, "t/early"), 3);
+    for (int i = 0; i < WRITES; i++)
+        s_write_events(f, "t/often", MANY);
+    int64_t saved = s_counter(f, "topics_seq");
+    cr_assert_gt(saved, MANY, "a group has saved them");
+    s_write_events(f, "t/often", 5);
+    s_write_events(f, "t/late", 4);
+    cr_assert_gt(s_counter(f, "seq"), s_counter(f, "topics_seq"));
+    fixture_stop_actors(f);
+    fixture_start_actors(f, NULL);
+    cr_assert_eq(s_next_topic_seq(f, "t/early"), 4);
+    cr_assert_eq(s_next_topic_seq(f, "t/often"), MANY * WRITES + 6);
+    cr_assert_eq(s_next_topic_seq(f, "t/late"), 5);
+}
+
+STORE_TEST(events_whose_topic_numbers_are_not_saved_are_not_pruned) {
+    s_write_events(f, "t/1", 3);
+    store_write_t *write = store_write_new();
+    store_write_op(write, "stream_events_prune", "ii", INT64_MAX, (int64_t)100);
+    StoreWritten written = commit(f, &write);
+    cr_assert_eq(written.units[0].ops[0].affected, s_counter(f, "topics_seq"));
+    written_free(&written);
+    fixture_stop_actors(f);
+    fixture_start_actors(f, NULL);
+    cr_assert_eq(s_next_topic_seq(f, "t/1"), 4);
+}
+
 STORE_TEST(a_seq_is_written_where_it_is_asked_for) {
     StoreOpResult mark = StoreOpResult_init_zero; /* any message with a fixed64 */
     store_write_t *write = store_write_new();

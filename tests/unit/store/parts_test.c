@@ -67,7 +67,7 @@ Test(running_keys, are_bounded, .timeout = 30) {
     running_keys_destroy(&keys);
 }
 
-Test(topics, counts_are_true_once_committed_and_the_oldest_leave, .timeout = 30) {
+Test(topics, counts_are_true_once_committed_and_the_oldest_leave_once_they_are_saved, .timeout = 30) {
     char dir[] = "/tmp/integration-topics-XXXXXX", command[64];
     config_t config = {.data_dir = mkdtemp(dir)};
     link_t link;
@@ -88,6 +88,13 @@ Test(topics, counts_are_true_once_committed_and_the_oldest_leave, .timeout = 30)
     }
     cr_assert_eq(topics_size(topics), 4, "none leaves during a transaction");
     topics_commit(topics);
+    topic_t *const *unsaved;
+    cr_assert_eq(topics_size(topics), 4, "the oldest is not in the store yet");
+    cr_assert_eq(topics_unsaved(topics, &unsaved), 1);
+    cr_assert_str_eq(unsaved[0]->name, "a");
+    cr_assert_eq(unsaved[0]->last, 1);
+    topics_saved(topics);
+    cr_assert_eq(topics_unsaved(topics, &unsaved), 0);
     cr_assert_eq(topics_size(topics), 2);
     cr_assert_eq(topics_touch(topics, link.engine, "a", &topic), OK);
     cr_assert_eq(topic->last, 0, "read from the store again, where nobody wrote it");

@@ -1,0 +1,116 @@
+/* The log that is written in one piece: what is committed is in the files, whatever its size. */
+#include "store/wal_file.h"
+
+#include <criterion/criterion.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    char dir[64], path[96];
+    sqlite3 *db;
+} fixture_t;
+
+static void s_run(sqlite3 *db, const char *sql) {
+    char *why = NULL;
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &why), SQLITE_OK, "%s: %s", sql, why);
+}
+
+static sqlite3 *s_open(const char *path, const char *vfs) {
+    sqlite3 *db;
+    cr_assert_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs), SQLITE_OK);
+    return db;
+}
+
+static int s_take_int(void *context, int count, char **values, char **names) {
+    (void)count;
+    (void)names;
+    *(int *)context = atoi(values[0]);
+    return 0;
+}
+
+static int s_rows(sqlite3 *db) {
+    int rows = -1;
+    cr_assert_eq(sqlite3_exec(db, "SELECT COUNT(*) FROM t", s_take_int, &rows, NULL), SQLITE_OK);
+    return rows;
+}
+
+static void s_begin(fixture_t *f) {
+    snprintf(f->dir, sizeof f->dir, "/tmp/integration-wal-XXXXXX");
+    cr_assert(mkdtemp(f->dir));
+    snprintf(f->path, sizeof f->path, "%s/a.db", f->dir);
+    cr_assert(wal_file_vfs());
+    f->db = s_open(f->path, wal_file_vfs());
+    s_run(f->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = 20; "
+                 "PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (id INTEGER PRIMARY KEY, data BLOB)");
+}
+
+/* A command of the shell's with the fixture's directory as $0. */
+static void s_shell(const fixture_t *f, const char *script) {
+    char command[256];
+    snprintf(command, sizeof command, "sh -c '%s' %s", script, f->dir);
+    cr_assert_eq(system(command), 0);
+}
+
+static void s_end(fixture_t *f) {
+    sqlite3_close(f->db);
+    s_shell(f, "rm -rf $0");
+}
+
+/* With a cache of 20 pages most of them are written before the commit, and read again. */
+static void s_insert(sqlite3 *db, int rows) {
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
+             "INSERT INTO t (data) SELECT randomblob(1000) FROM n",
+             rows);
+    s_run(db, sql);
+}
+
+/* The files as a power cut would leave them, opened elsewhere. */
+static int s_rows_after_a_crash(fixture_t *f) {
+    char path[96];
+    s_shell(f, "mkdir $0/crash && cp $0/a.db $0/a.db-wal $0/crash");
+    snprintf(path, sizeof path, "%s/crash/a.db", f->dir);
+    sqlite3 *db = s_open(path, NULL);
+    s_run(db, "PRAGMA integrity_check");
+    int rows = s_rows(db);
+    sqlite3_close(db);
+    s_shell(f, "rm -r $0/crash");
+    return rows;
+}
+
+Test(wal_file, what_is_committed_is_in_the_files, .timeout = 60) {
+    static const int sizes[] = {1, 20, 200, 3000};
+    fixture_t f;
+    int expected = 0;
+    s_begin(&f);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        s_insert(f.db, sizes[i]);
+        expected += sizes[i];
+        cr_assert_eq(s_rows_after_a_crash(&f), expected);
+    }
+    s_run(f.db, "PRAGMA wal_checkpoint(RESTART)");
+    s_insert(f.db, 10); /* from the log's beginning again */
+    cr_assert_eq(s_rows_after_a_crash(&f), expected + 10);
+    s_end(&f);
+}
+
+Test(wal_file, another_connection_sees_what_is_committed_and_nothing_else, .timeout = 60) {
+    fixture_t f;
+    s_begin(&f);
+    sqlite3 *reader = s_open(f.path, NULL);
+    s_insert(f.db, 300);
+    cr_assert_eq(s_rows(reader), 300);
+    s_run(f.db, "BEGIN");
+    s_insert(f.db, 300);
+    cr_assert_eq(s_rows(reader), 300);
+    cr_assert_eq(s_rows(f.db), 600);
+    s_run(f.db, "ROLLBACK");
+    s_insert(f.db, 3);
+    cr_assert_eq(s_rows(reader), 303);
+    cr_assert_eq(s_rows(f.db), 303);
+    sqlite3_close(reader);
+    cr_assert_eq(s_rows_after_a_crash(&f), 303);
+    s_end(&f);
+}
