@@ -5,7 +5,7 @@ usage: run-demo.py [--once]      --once ends after the cycle; exit status 0 when
 
 Every setting of the service may be set in the environment as usual. The demo's own:
   SIM_BASE_PORT   first of the four ports of the simulator (18080)
-  SIM_AS_OF       the day on which its price history ends (2018-09-01)
+  SIM_AS_OF       the day on which its price history ends (2021-10-01)
   DATA            directory of the database and the logs (./data; as INTEGRATION_DATA_DIR)
 """
 import ctypes
@@ -25,7 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 # The demo's today: a month in which the strategy passes its validation. Without it the history ends in May 2022,
 # after a year that the strategy lost in, so the validation fails and nothing is dispatched.
-AS_OF = os.environ.get("SIM_AS_OF", "2018-09-01")
+AS_OF = os.environ.get("SIM_AS_OF", "2021-10-01")
 SIMULATED = ["macro", "portfolio", "execution", "flowhub"]  # in the order of the simulator's ports
 READY_SECONDS = 30
 CYCLE_SECONDS = 330
@@ -249,7 +249,8 @@ def demo(programs, once):
     started = time.monotonic()
     programs.append(Program("integration-sim", ["--base-port", str(base), "--as-of", AS_OF], env, logs))
     programs[-1].wait_ready()
-    print(f"integration-sim      ready on 127.0.0.1:{base}-{base + len(SIMULATED) - 1}", flush=True)
+    print(f"integration-sim      ready on 127.0.0.1:{base}-{base + len(SIMULATED) - 1}, real prices up to {AS_OF}",
+          flush=True)
     programs.append(Program("integration-service", [], env, logs))
     programs[-1].wait_ready()
     api = Api(env)
