@@ -1,17 +1,11 @@
 /* Splitting and percent-decoding of request targets. */
 #include "gateway/uri.h"
 
+#include "base/hex.h"
 #include <string.h>
 
 bool uri_text_is(uri_text_t self, const char *word) {
     return strlen(word) == self.length && memcmp(self.text, word, self.length) == 0;
-}
-
-static int s_hex(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 bool uri_decode(const char *text, size_t length, bool plus, char *out, size_t *out_length) {
@@ -19,8 +13,8 @@ bool uri_decode(const char *text, size_t length, bool plus, char *out, size_t *o
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
         if (c == '%') {
-            int high = i + 2 < length ? s_hex(text[i + 1]) : -1;
-            int low = i + 2 < length ? s_hex(text[i + 2]) : -1;
+            int high = i + 2 < length ? hex_digit(text[i + 1]) : -1;
+            int low = i + 2 < length ? hex_digit(text[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return false;
             c = (char)(high * 16 + low);

@@ -51,7 +51,7 @@ def house_rules(files):
             problems.append(f"{name}: {len(lines)} lines, more than {MAX_LINES}")
         for number, line in enumerate(lines, 1):
             if FORBIDDEN.search(line):
-                problems.append(f"{name}:{number}: unfinished work is an issue, not a comment: {line.strip()}")
+                problems.append(f"{name}:{number}: unfinished work does not belong in a comment: {line.strip()}")
             if MACHINE_PATH.search(line):
                 problems.append(f"{name}:{number}: a path of one machine: {line.strip()}")
             # a bench measures for a time, and the runner paces itself: neither is a test

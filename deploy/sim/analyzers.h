@@ -16,8 +16,7 @@
  *
  * A window needs ANALYSIS_MIN_BARS bars. A look-back of d days is ceil(d / 30.4375) bars, but never fewer than that: 60
  * days would be two monthly bars, on which none of these rules says anything. */
-#ifndef SIM_ANALYZERS_H
-#define SIM_ANALYZERS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -58,5 +57,3 @@ double analyzer_score(analyzer_t analyzer, const double *closes, int n);
  * say the same and 0 when half say 0 and half say 1 (0.5 for a single analyzer, which nobody confirms), and
  * history = 0.5 + 0.5 * min(1, known_bars / 60): five years of prices count in full. */
 bool analysis_run(unsigned analyzers, const double *closes, int n, int known_bars, analysis_t *out);
-
-#endif

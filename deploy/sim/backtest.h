@@ -4,8 +4,7 @@
  * mean of the strategy's analyzers. The stocks that score at least BACKTEST_HOLD_SCORE are held with equal weights until
  * the next bar, else everything is cash, which earns nothing. Commission is paid on the fraction that is traded. The
  * first bar of the range only decides; the last only ends the last month. Nothing looks ahead. */
-#ifndef SIM_BACKTEST_H
-#define SIM_BACKTEST_H
+#pragma once
 
 #include "analyzers.h"
 #include "prices.h"
@@ -33,5 +32,3 @@ void performance_measure(const double *returns, const bool *held, int n, perform
 /* Runs over bars first..last. false when there are fewer than two monthly returns. */
 bool backtest_run(const prices_t *prices, const series_t *const *series, int n, int first, int last,
                   const strategy_t *strategy, performance_t *out);
-
-#endif

@@ -1,7 +1,6 @@
 /* Tells a callback URL that a job has ended: POST {job_id,status,result?,error?}, best effort, one attempt, 3 s at most,
  * from one thread with a bounded queue. */
-#ifndef SIM_CALLBACK_H
-#define SIM_CALLBACK_H
+#pragma once
 
 #include "jobs.h"
 #include "reqlog.h"
@@ -16,5 +15,3 @@ void callback_destroy(callback_t **self_p);
 
 /* Fits job_ended_fn, with a callback_t as arg. Jobs without a URL are ignored. Never waits. */
 void callback_job_ended(const job_view_t *job, void *arg);
-
-#endif

@@ -3,8 +3,7 @@
  *
  * Fields are named by their path ("config.lookback_days"): `path` is the prefix with its dot ("config." or ""). A NULL
  * parent counts as a problem that was reported before, and nothing more is said about its members. */
-#ifndef SIM_CHECK_H
-#define SIM_CHECK_H
+#pragma once
 
 #include "http.h"
 
@@ -53,5 +52,3 @@ json_t *check_numbers(check_t *self, json_t *in, const char *path, const char *n
 
 /* 1-32 characters of [A-Z0-9._^-]. */
 bool symbol_is_valid(const char *text);
-
-#endif

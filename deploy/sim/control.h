@@ -4,8 +4,7 @@
  * GET, DELETE /_sim/faults         shows them; clears them and releases what hangs
  * GET /_sim/requests[?since=SEQ]   the requests after that number and the side effects so far (see reqlog.h)
  * DELETE /_sim/requests            forgets both */
-#ifndef SIM_CONTROL_H
-#define SIM_CONTROL_H
+#pragma once
 
 #include "sim.h"
 
@@ -15,5 +14,3 @@ bool control_is_for(const request_t *request);
 
 /* The reply is rendered. Faults and the log do not touch these requests. */
 reply_t control_respond(service_t *self, request_t *request);
-
-#endif

@@ -1,6 +1,5 @@
 /* Calendar dates as text (YYYY-MM-DD, compared with strcmp) and clocks. All functions are thread safe. */
-#ifndef SIM_DATES_H
-#define SIM_DATES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,5 +24,3 @@ int64_t clock_epoch(void);
 
 /* Monotonic clock, milliseconds. */
 int64_t clock_ms(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* Parts of the execution service: its state, the analysis of symbols and the jobs that schedules start. */
-#ifndef SIM_EXECUTION_H
-#define SIM_EXECUTION_H
+#pragma once
 
 #include "analyzers.h"
 #include "backtest.h"
@@ -52,5 +51,3 @@ reply_t pool_api_status(service_t *self, const request_t *request);
 reply_t history_api_analyses(service_t *self, const request_t *request);
 reply_t history_api_signals(service_t *self, const request_t *request);
 reply_t history_api_backtests(service_t *self, const request_t *request);
-
-#endif

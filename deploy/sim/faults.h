@@ -13,8 +13,7 @@
  *   after_effect          true or false: whether the request is handled before its answer is replaced, overriding the
  *                         above (default false for status, true for the rest)
  *   job_status, job_hang  jobs that the request creates end failed or cancelled, or never */
-#ifndef SIM_FAULTS_H
-#define SIM_FAULTS_H
+#pragma once
 
 #include "check.h"
 
@@ -56,5 +55,3 @@ fault_action_t faults_take(faults_t *self, const char *method, const char *path)
 fault_job_t faults_take_job(faults_t *self, const char *method, const char *path);
 
 bool faults_cleared_since(faults_t *self, unsigned generation);
-
-#endif

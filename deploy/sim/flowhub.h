@@ -1,6 +1,5 @@
 /* Parts of the flowhub service: what data the prices can provide, and the tasks. */
-#ifndef SIM_FLOWHUB_H
-#define SIM_FLOWHUB_H
+#pragma once
 
 #include "sim.h"
 
@@ -27,5 +26,3 @@ reply_t task_api_get(service_t *self, const request_t *request);
 reply_t task_api_update(service_t *self, const request_t *request);
 reply_t task_api_delete(service_t *self, const request_t *request);
 reply_t task_api_run(service_t *self, const request_t *request);
-
-#endif

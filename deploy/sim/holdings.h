@@ -1,7 +1,6 @@
 /* The one portfolio that the simulator knows: 1,000,000 CNY that were spread evenly over all listed stocks twelve months
  * before the last full bar and not touched since. Prices enter as ratios, so their currency does not matter. Pure. */
-#ifndef SIM_HOLDINGS_H
-#define SIM_HOLDINGS_H
+#pragma once
 
 #include "prices.h"
 
@@ -18,5 +17,3 @@ typedef struct {
 
 /* false when no stock has twelve months of history or the index is missing. */
 bool holdings_measure(const prices_t *prices, holdings_t *out);
-
-#endif

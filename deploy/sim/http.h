@@ -1,6 +1,5 @@
 /* One HTTP exchange as the services see it: a parsed request, and a reply to be sent. */
-#ifndef SIM_HTTP_H
-#define SIM_HTTP_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -49,5 +48,3 @@ void request_query_each(const request_t *request, const char *name,
 
 /* Decodes the percent-encoded bytes [text, text + length); false on a bad escape, a NUL or when it does not fit. */
 bool percent_decode(const char *text, size_t length, char *out, size_t size);
-
-#endif

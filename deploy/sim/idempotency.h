@@ -2,8 +2,7 @@
  *
  * Thread safe. While the first request with a key is being handled, others with it wait. At most IDEMPOTENCY_ENTRIES
  * answers and IDEMPOTENCY_BYTES bytes are kept; the oldest go first. */
-#ifndef SIM_IDEMPOTENCY_H
-#define SIM_IDEMPOTENCY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ key_outcome_t idempotency_begin(idempotency_t *self, const char *method, const c
 /* Remembers the answer when it is 2xx or 409, else frees the key. */
 void idempotency_finish(idempotency_t *self, const char *method, const char *path, const char *key,
                         int status, const char *text);
-
-#endif

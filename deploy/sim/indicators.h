@@ -1,6 +1,5 @@
 /* Plain numbers from plain arrays: returns, averages, deviations, technical indicators. Pure functions. */
-#ifndef SIM_INDICATORS_H
-#define SIM_INDICATORS_H
+#pragma once
 
 enum { MONTHS_PER_YEAR = 12, TRADING_DAYS_PER_YEAR = 252, TRADING_DAYS_PER_MONTH = 21 };
 
@@ -32,5 +31,3 @@ double max_drawdown(const double *values, int n);
 
 /* Fall of the last value from the highest of all, a fraction >= 0. */
 double drawdown_now(const double *values, int n);
-
-#endif

@@ -2,8 +2,7 @@
  * come: it runs after a quarter of the delay and ends after the whole of it. States only move forward.
  *
  * Thread safe. At most JOBS_CAPACITY jobs are kept: a new one displaces the oldest, which must have ended. */
-#ifndef SIM_JOBS_H
-#define SIM_JOBS_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -83,5 +82,3 @@ cancel_t jobs_cancel(jobs_t *self, const char *id, job_view_t *out);
 
 /* Fills at most `limit` views, newest first, after `offset`; state NULL = all. Returns how many, *total = all matches. */
 int jobs_list(jobs_t *self, const job_state_t *state, int limit, int offset, job_view_t *out, int *total);
-
-#endif

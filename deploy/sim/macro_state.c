@@ -15,15 +15,6 @@ const char *cycle_name(cycle_t cycle) {
     return s_cycle_names[cycle];
 }
 
-bool cycle_parse(const char *name, cycle_t *out) {
-    for (int i = 0; i <= CYCLE_NEUTRAL; i++)
-        if (strcmp(name, s_cycle_names[i]) == 0) {
-            *out = (cycle_t)i;
-            return true;
-        }
-    return false;
-}
-
 cycle_t cycle_classify(double trend, double momentum_3m) {
     if (fabs(trend) < 0.01)
         return CYCLE_NEUTRAL;

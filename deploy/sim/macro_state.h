@@ -9,8 +9,7 @@
  *                   negative, else neutral.
  * confidence        0.5 + 0.5 * mean of (|trend| / 10 %, |momentum| / 10 %, |2 * breadth - 1|), each cut off at 1: the
  *                   more clearly the signs speak the nearer to 1. */
-#ifndef SIM_MACRO_STATE_H
-#define SIM_MACRO_STATE_H
+#pragma once
 
 #include "prices.h"
 
@@ -25,7 +24,6 @@ typedef struct {
 } macro_state_t;
 
 const char *cycle_name(cycle_t cycle);
-bool cycle_parse(const char *name, cycle_t *out);
 
 /* trend and momentum as above. */
 cycle_t cycle_classify(double trend, double momentum_3m);
@@ -38,5 +36,3 @@ bool macro_state_at(const prices_t *prices, int bar, macro_state_t *out);
 /* How far the current phase has run at the last bar, 0-1: months in it so far / mean length of the earlier phases of its
  * kind, cut off at 1. */
 double macro_phase_position(const prices_t *prices);
-
-#endif

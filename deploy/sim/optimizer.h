@@ -9,8 +9,7 @@
  * so that the caps never bend the proportions that the method asked for.
  * markowitz with max_return gives every stock whose expected return is positive the full max_single_stock, in falling
  * order of return until 1 is spent, and scales that by min (1, max_volatility / volatility). */
-#ifndef SIM_OPTIMIZER_H
-#define SIM_OPTIMIZER_H
+#pragma once
 
 #include "prices.h"
 
@@ -57,5 +56,3 @@ bool weights_mean_variance(const estimate_t *estimate, const double *linear, dou
 void optimize_risk_parity(const estimate_t *estimate, limits_t limits, allocation_t *out);
 void optimize_markowitz(const estimate_t *estimate, objective_t objective, limits_t limits,
                         allocation_t *out);
-
-#endif

@@ -1,6 +1,5 @@
 /* Command line of integration-sim. */
-#ifndef SIM_OPTIONS_H
-#define SIM_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,5 +19,3 @@ typedef enum { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD } options_outcome_t;
 
 /* Prints help, version or every problem itself. */
 options_outcome_t options_parse(int argc, char **argv, options_t *out);
-
-#endif

@@ -1,7 +1,6 @@
 /* The price history that everything else is computed from: monthly adjusted closes of a few stocks and indices, and
  * daily adjusted closes of one index. Read once, then constant: any thread may read it without a lock. */
-#ifndef SIM_PRICES_H
-#define SIM_PRICES_H
+#pragma once
 
 #include "dates.h"
 
@@ -53,5 +52,3 @@ int series_length_at(const series_t *self, int bar);
 
 /* Daily closes dated within [from, to]; NULL bounds are open. */
 int prices_days_between(const prices_t *self, const char *from, const char *to);
-
-#endif

@@ -1,7 +1,6 @@
 /* What one service was asked, in a bounded ring, and counters of what that caused, so that a test can tell one side
  * effect from two. Thread safe. */
-#ifndef SIM_REQLOG_H
-#define SIM_REQLOG_H
+#pragma once
 
 #include "http.h"
 
@@ -41,5 +40,3 @@ json_t *reqlog_json(reqlog_t *self, int64_t since);
 
 /* Forgets the requests and zeroes the counters; the numbers go on. */
 void reqlog_clear(reqlog_t *self);
-
-#endif

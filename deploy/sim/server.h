@@ -1,6 +1,5 @@
 /* The HTTP listener of one service, with its own pool of worker threads. */
-#ifndef SIM_SERVER_H
-#define SIM_SERVER_H
+#pragma once
 
 #include "sim.h"
 
@@ -16,5 +15,3 @@ server_t *server_new(service_t *service, const char *host, int port, char *error
 void server_destroy(server_t **self_p);
 
 int server_port(const server_t *self);
-
-#endif

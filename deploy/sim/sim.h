@@ -1,8 +1,7 @@
 /* One simulated service: its routes, its jobs, its idempotency keys, faults and log. Everything here is called from the
  * worker threads of the service's listener and is thread safe. Those threads have stacks of
  * 100 KiB only. */
-#ifndef SIM_SIM_H
-#define SIM_SIM_H
+#pragma once
 
 #include "callback.h"
 #include "check.h"
@@ -107,5 +106,3 @@ int prices_stocks(const prices_t *prices, const series_t **out);
 
 /* `data` of the macro state, of the last full bar. NULL when the prices do not reach back far enough. */
 json_t *macro_state_json(const prices_t *prices);
-
-#endif

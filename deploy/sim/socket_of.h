@@ -1,7 +1,6 @@
 /* The socket behind a connection of the HTTP library, which does not show it: needed to notice that a client has left
  * and to reset a connection. */
-#ifndef SIM_SOCKET_OF_H
-#define SIM_SOCKET_OF_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -18,5 +17,3 @@ void socket_reset(int fd);
 /* Ends reading on the listener and every connection of the local port, which wakes whoever waits for the next connection
  * or request. */
 void socket_end_reading(int local_port);
-
-#endif

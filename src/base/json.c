@@ -1,6 +1,7 @@
 /* The JSON reader: a pull parser driven by what may come next, with a bit per level for object or array. */
 #include "base/json.h"
 
+#include "base/hex.h"
 #include <string.h>
 
 enum { /* json_reader_t.expect */
@@ -97,20 +98,13 @@ bool json_utf8_valid(const char *bytes, size_t size) {
     return true;
 }
 
-static int s_hex(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The four hex digits at `p`, or -1. */
 static int s_hex4(const char *p, const char *end) {
     if (end - p < 4)
         return -1;
     int value = 0;
     for (int i = 0; i < 4; i++) {
-        int digit = s_hex(p[i]);
+        int digit = hex_digit(p[i]);
         if (digit < 0)
             return -1;
         value = value * 16 + digit;

@@ -2,6 +2,7 @@
 #include "cache/redis_tier.h"
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/url.h"
 #include "cache/glob.h"
@@ -25,18 +26,13 @@ struct redis_tier_s {
 
 /* ---- The URL ---- */
 
-static int s_hex(char c) {
-    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 /* Percent-decoded; NULL when the part is empty. */
 static char *s_decode(url_part_t part) {
     buf_t out = BUF_INIT;
     for (size_t i = 0; i < part.length; i++) {
-        bool escape = part.text[i] == '%' && i + 2 < part.length && s_hex(part.text[i + 1]) >= 0 &&
-                      s_hex(part.text[i + 2]) >= 0;
-        buf_append_char(&out, escape ? (char)(s_hex(part.text[i + 1]) * 16 + s_hex(part.text[i + 2]))
+        bool escape = part.text[i] == '%' && i + 2 < part.length && hex_digit(part.text[i + 1]) >= 0 &&
+                      hex_digit(part.text[i + 2]) >= 0;
+        buf_append_char(&out, escape ? (char)(hex_digit(part.text[i + 1]) * 16 + hex_digit(part.text[i + 2]))
                                      : part.text[i]);
         i += escape ? 2 : 0;
     }

@@ -4,7 +4,8 @@
 #include "base/clock.h"
 #include "base/json_tree.h"
 #include "base/log.h"
-#include "coordinator/dispatch.h"
+#include "coordinator/stage_messages.h"
+#include "coordinator/words.h"
 #include "integration/v1/dataflow.pb.h"
 #include "integration/v1/services.pb.h"
 #include "integration/v1/validation.pb.h"
@@ -140,7 +141,7 @@ static void s_send_readiness(cycle_t *self) {
     const char *policy = json_string_value(json_object_get(input, "policy"));
     MESSAGE_PUT(request.policy, policy ? policy : "");
     MESSAGE_PUT(request.cycle_id, self->cycle_id);
-    dispatch_split_list(names ? names : "", &request.datasets, &request.datasets_count);
+    stage_split_list(names ? names : "", &request.datasets, &request.datasets_count);
     actor_request_options_t options = s_options(self, STAGE_DATA_READINESS, NULL);
     actor_request(self->owner->actor, &rpc_DataFlowManager_EnsureReady, &request, &options, s_on_ready, self);
     message_release(EnsureReadyRequest_message(), &request);
@@ -235,14 +236,14 @@ static void s_on_validated(actor_t *actor, void *context, err_t err, const void 
     buf_t text = BUF_INIT;
     json_encode(Validation_message(), validation, &text);
     json_t *root = json_tree_parse(buf_str(&text));
-    char *summary = dispatch_pick(root, figures);
+    char *summary = words_pick(root, figures);
     json_decref(root);
     cycle_stage_completed(self, STAGE_STRATEGY_VALIDATION, buf_steal(&text), summary);
 }
 
 static void s_send_validation(cycle_t *self) {
     ValidateCycleRequest request = ValidateCycleRequest_init_zero;
-    dispatch_read_validation_request(self->stages[STAGE_STRATEGY_VALIDATION].input, self->cycle_id, &request);
+    stage_read_validation_request(self->stages[STAGE_STRATEGY_VALIDATION].input, self->cycle_id, &request);
     actor_request_options_t options = s_options(self, STAGE_STRATEGY_VALIDATION, NULL);
     actor_request(self->owner->actor, &rpc_ValidationCoordinator_ValidateCycle, &request, &options,
                   s_on_validated, self);
@@ -262,14 +263,14 @@ static void s_on_dispatched(actor_t *actor, void *context, err_t err, const void
         return;
     }
     char *output = NULL, *summary = NULL;
-    dispatch_read_reply(self->stages[STAGE_SIGNAL_DISPATCH].input, response, &output, &summary,
-                        &self->signals_produced);
+    stage_read_routing(self->stages[STAGE_SIGNAL_DISPATCH].input, response, &output, &summary,
+                       &self->signals_produced);
     cycle_stage_completed(self, STAGE_SIGNAL_DISPATCH, output, summary);
 }
 
 static void s_send_dispatch(cycle_t *self) {
     RouteSignalsRequest request = RouteSignalsRequest_init_zero;
-    dispatch_read_signals(self->stages[STAGE_SIGNAL_DISPATCH].input, &request);
+    stage_read_signals(self->stages[STAGE_SIGNAL_DISPATCH].input, &request);
     if (request.signals_count == 0) {
         cycle_stage_completed(self, STAGE_SIGNAL_DISPATCH, strdup("{\"signals\":[]}"),
                               strdup("{\"sent\":0,\"reason\":\"every symbol is a hold\"}"));

@@ -12,11 +12,12 @@
 
 /* ---- Rows ---- */
 
-#define SET(field, row, column)                          \
-    do {                                                 \
-        const char *text_ = store_row_text(row, column); \
-        MESSAGE_PUT(field, text_ ? text_ : "");          \
-    } while (0)
+/* The column's text into a static string field; "" for null. */
+static void s_put(char *field, size_t capacity, const char *text) {
+    message_put(field, capacity, text ? text : "");
+}
+
+#define PUT_COLUMN(field, row, column) s_put((field), sizeof(field), store_row_text((row), (column)))
 
 static void s_fill_times(int64_t start, int64_t end, bool *has_start, int64_t *start_time, bool *has_end,
                          int64_t *end_time, bool *has_duration, double *duration) {
@@ -29,9 +30,9 @@ static void s_fill_times(int64_t start, int64_t end, bool *has_start, int64_t *s
 }
 
 static void s_fill_summary(const store_row_t *row, CycleSummary *cycle) {
-    SET(cycle->cycle_id, row, 0);
-    SET(cycle->status, row, 1);
-    SET(cycle->trigger, row, 2);
+    PUT_COLUMN(cycle->cycle_id, row, 0);
+    PUT_COLUMN(cycle->status, row, 1);
+    PUT_COLUMN(cycle->trigger, row, 2);
     cycle->created_at = store_row_int(row, 4);
     s_fill_times(store_row_int(row, 5), store_row_int(row, 6), &cycle->has_start_time, &cycle->start_time,
                  &cycle->has_end_time, &cycle->end_time, &cycle->has_duration, &cycle->duration);
@@ -41,7 +42,7 @@ static void s_fill_summary(const store_row_t *row, CycleSummary *cycle) {
     cycle->degraded = store_row_int(row, 10) != 0;
     cycle->force = store_row_int(row, 11) != 0;
     cycle->has_rerun_of = !store_row_is_null(row, 12);
-    SET(cycle->rerun_of, row, 12);
+    PUT_COLUMN(cycle->rerun_of, row, 12);
 }
 
 static uint32_t s_produced(const char *result) {
@@ -52,8 +53,8 @@ static uint32_t s_produced(const char *result) {
 }
 
 static void s_fill_stage(const store_row_t *row, CycleStage *stage) {
-    SET(stage->name, row, 1);
-    SET(stage->status, row, 3);
+    PUT_COLUMN(stage->name, row, 1);
+    PUT_COLUMN(stage->status, row, 3);
     stage->attempts = (uint32_t)store_row_int(row, 4);
     s_fill_times(store_row_int(row, 5), store_row_int(row, 6), &stage->has_start_time, &stage->start_time,
                  &stage->has_end_time, &stage->end_time, &stage->has_duration, &stage->duration);
@@ -187,21 +188,21 @@ static void s_detail_free(detail_t *self) {
 }
 
 static void s_fill_stage_detail(const store_row_t *row, CycleStageDetail *stage) {
-    SET(stage->name, row, 1);
-    SET(stage->status, row, 3);
+    PUT_COLUMN(stage->name, row, 1);
+    PUT_COLUMN(stage->status, row, 3);
     stage->attempts = (uint32_t)store_row_int(row, 4);
     s_fill_times(store_row_int(row, 5), store_row_int(row, 6), &stage->has_start_time, &stage->start_time,
                  &stage->has_end_time, &stage->end_time, &stage->has_duration, &stage->duration);
     stage->error = message_strdup(store_row_text(row, 7));
     stage->has_input_digest = !store_row_is_null(row, 8);
-    SET(stage->input_digest, row, 8);
+    PUT_COLUMN(stage->input_digest, row, 8);
     stage->has_output_digest = !store_row_is_null(row, 9);
-    SET(stage->output_digest, row, 9);
+    PUT_COLUMN(stage->output_digest, row, 9);
     stage->summary = message_strdup(store_row_text(row, 12));
     stage->has_downstream_ms = !store_row_is_null(row, 13);
     stage->downstream_ms = store_row_double(row, 13);
     stage->has_job_id = !store_row_is_null(row, 14);
-    SET(stage->job_id, row, 14);
+    PUT_COLUMN(stage->job_id, row, 14);
 }
 
 static void s_fill_signal(json_t *from, CycleSignal *signal) {
@@ -266,9 +267,9 @@ static void s_fill_request(CycleDetail *cycle, const char *text) {
 }
 
 static void s_fill_detail(const store_row_t *row, CycleDetail *cycle) {
-    SET(cycle->cycle_id, row, 0);
-    SET(cycle->status, row, 1);
-    SET(cycle->trigger, row, 2);
+    PUT_COLUMN(cycle->cycle_id, row, 0);
+    PUT_COLUMN(cycle->status, row, 1);
+    PUT_COLUMN(cycle->trigger, row, 2);
     s_fill_request(cycle, store_row_text(row, 3));
     cycle->created_at = store_row_int(row, 4);
     s_fill_times(store_row_int(row, 5), store_row_int(row, 6), &cycle->has_start_time, &cycle->start_time,
@@ -279,13 +280,13 @@ static void s_fill_detail(const store_row_t *row, CycleDetail *cycle) {
     cycle->degraded = store_row_int(row, 10) != 0;
     cycle->force = store_row_int(row, 11) != 0;
     cycle->has_rerun_of = !store_row_is_null(row, 12);
-    SET(cycle->rerun_of, row, 12);
+    PUT_COLUMN(cycle->rerun_of, row, 12);
     cycle->has_rerun_from_stage = !store_row_is_null(row, 13);
-    SET(cycle->rerun_from_stage, row, 13);
+    PUT_COLUMN(cycle->rerun_from_stage, row, 13);
     cycle->has_validation_id = !store_row_is_null(row, 14);
-    SET(cycle->validation_id, row, 14);
+    PUT_COLUMN(cycle->validation_id, row, 14);
     cycle->has_requested_by = !store_row_is_null(row, 18);
-    SET(cycle->requested_by, row, 18);
+    PUT_COLUMN(cycle->requested_by, row, 18);
 }
 
 static void s_on_detail(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {

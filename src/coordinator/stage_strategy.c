@@ -165,7 +165,7 @@ static void s_read_list(analysis_t *self, json_t *list) {
 }
 
 static void s_write(analysis_t *self, char **output, char **summary) {
-    json_t *out = json_object(), *brief = json_object();
+    json_t *out = json_object(), *counts = json_object();
     json_t *analyzers = json_array();
     const char *name;
     json_t *value;
@@ -174,15 +174,15 @@ static void s_write(analysis_t *self, char **output, char **summary) {
     json_object_set(out, "symbols", self->symbols);
     json_object_set_new(out, "analyzers", analyzers);
     json_object_set_new(out, "skipped", json_integer((json_int_t)self->skipped));
-    json_object_set_new(brief, "analysed", json_integer((json_int_t)json_object_size(self->symbols)));
-    json_object_set_new(brief, "skipped", json_integer((json_int_t)self->skipped));
-    json_object_set_new(brief, "buy", json_integer((json_int_t)self->buys));
-    json_object_set_new(brief, "sell", json_integer((json_int_t)self->sells));
-    json_object_set_new(brief, "hold", json_integer((json_int_t)self->holds));
+    json_object_set_new(counts, "analysed", json_integer((json_int_t)json_object_size(self->symbols)));
+    json_object_set_new(counts, "skipped", json_integer((json_int_t)self->skipped));
+    json_object_set_new(counts, "buy", json_integer((json_int_t)self->buys));
+    json_object_set_new(counts, "sell", json_integer((json_int_t)self->sells));
+    json_object_set_new(counts, "hold", json_integer((json_int_t)self->holds));
     *output = json_tree_text(out);
-    *summary = json_tree_text(brief);
+    *summary = json_tree_text(counts);
     json_decref(out);
-    json_decref(brief);
+    json_decref(counts);
 }
 
 err_t stage_strategy_output(const char *data, char **output, char **summary, char why[STAGE_WHY_SIZE]) {

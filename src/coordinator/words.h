@@ -1,4 +1,4 @@
-/* Small helpers of the stages: values of answers that must be one of a set, and short summaries. Pure. */
+/* What the stages check and pick in answers: words of a set, dates, numbers within limits, short summaries. Pure. */
 #pragma once
 
 #include "coordinator/stages.h"

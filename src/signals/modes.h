@@ -8,13 +8,10 @@
 #include "integration/v1/signals.pb.h"
 #include "integration/v1/system.pb.h"
 
-typedef struct {
+typedef struct { /* begins as {0} */
     bool known;
     SystemState state;
 } modes_t;
-
-#define MODES_INIT \
-    { .known = false }
 
 void modes_apply(modes_t *self, const SystemState *state); /* copies */
 void modes_free(modes_t *self);

@@ -209,10 +209,6 @@ uint64_t follow_epoch(const follow_t *self) {
     return self->epoch;
 }
 
-uint64_t follow_newest(const follow_t *self) {
-    return self->newest;
-}
-
 uint64_t follow_lost(const follow_t *self) {
     return self->lost;
 }

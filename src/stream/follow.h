@@ -36,6 +36,5 @@ uint64_t follow_ask(follow_t *self);
 follow_verdict_t follow_replayed(follow_t *self, const char *topic, const StreamHeader *header);
 void follow_end(follow_t *self, const ReplayEnd *end);
 
-uint64_t follow_epoch(const follow_t *self);  /* 0 = not known yet */
-uint64_t follow_newest(const follow_t *self); /* the highest seq shown, or known to be none of ours */
-uint64_t follow_lost(const follow_t *self);   /* messages that no replay could bring any more */
+uint64_t follow_epoch(const follow_t *self); /* 0 = not known yet */
+uint64_t follow_lost(const follow_t *self);  /* messages that no replay could bring any more */

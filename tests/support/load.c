@@ -160,14 +160,6 @@ void load_stop(load_t *self) {
         cr_assert(!*self->clients[i].problem, "an answer that must not be: %s", self->clients[i].problem);
 }
 
-size_t load_acknowledged(load_t *self) {
-    return atomic_load(&self->acknowledged);
-}
-
-size_t load_refused(load_t *self) {
-    return atomic_load(&self->refused);
-}
-
 static void s_await(atomic_size_t *counter, size_t more, const char *what) {
     long long deadline = program_now_ms() + AWAIT_MS;
     size_t until = atomic_load(counter) + more;

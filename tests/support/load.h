@@ -16,10 +16,7 @@ void load_start(load_t *self, int port);
 /* The clients end after the answer they wait for. */
 void load_stop(load_t *self);
 
-/* Signals acknowledged so far, and requests that were answered 503. */
-size_t load_acknowledged(load_t *self);
-size_t load_refused(load_t *self);
-/* Waits for so many more. */
+/* Waits until so many more signals were acknowledged, or requests answered 503. */
 void load_await_acknowledged(load_t *self, size_t more);
 void load_await_refused(load_t *self, size_t more);
 

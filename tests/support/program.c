@@ -206,16 +206,7 @@ const char *program_line(program_t *self, const char *needle) {
     }
 }
 
-void program_skip_lines(program_t *self) {
-    for (int i = 0; i < 2; i++)
-        self->read_to[i] = (off_t)strlen(s_text(self, i));
-}
-
 /* ---- end ---- */
-
-pid_t program_pid(const program_t *self) {
-    return self->pid;
-}
 
 void program_signal(program_t *self, int number) {
     cr_assert(program_is_running(self), "%s has ended", self->name);

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #define PROGRAM_MS 20000 /* what must happen, happens within this, sanitizers included */
 
@@ -25,8 +24,6 @@ void program_destroy(program_t **self_p);
 const char *program_line(program_t *self, const char *needle);
 /* The same without waiting: NULL when it is not there. */
 const char *program_has_line(program_t *self, const char *needle);
-/* Lines from now on. */
-void program_skip_lines(program_t *self);
 
 /* All that was written so far. Owned by the program, until the next call. */
 const char *program_out(program_t *self);
@@ -38,7 +35,6 @@ bool program_is_running(program_t *self);
 int program_wait(program_t *self);
 /* SIGKILL, and waits. */
 void program_kill(program_t *self);
-pid_t program_pid(const program_t *self);
 
 /* Runs a program to its end. */
 program_t *program_run(const char *binary, const char *const *arguments, const char *const *environment,

@@ -24,7 +24,7 @@ static Mode s_mode(const char *word) {
 }
 
 static err_t s_check(bool running, Mode *modes, size_t count, const Signal *signal) {
-    modes_t self = MODES_INIT;
+    modes_t self = {0};
     SystemState state = {.is_running = running, .modes = modes, .modes_count = (pb_size_t)count};
     const Mode *mode;
     modes_apply(&self, &state);
@@ -35,7 +35,7 @@ static err_t s_check(bool running, Mode *modes, size_t count, const Signal *sign
 }
 
 Test(modes, nothing_passes_before_the_state_is_known) {
-    modes_t self = MODES_INIT;
+    modes_t self = {0};
     Signal signal = s_signal(NULL, NULL);
     const Mode *mode;
     cr_assert_eq(modes_check(&self, &signal, &mode), ERR_SYSTEM_STOPPED);
@@ -90,7 +90,7 @@ Test(modes, the_strictest_of_several_decides) {
 }
 
 Test(modes, a_new_state_replaces_the_old_one) {
-    modes_t self = MODES_INIT;
+    modes_t self = {0};
     Mode halted = s_mode("halted");
     SystemState first = {.is_running = true, .modes = &halted, .modes_count = 1},
                 second = {.is_running = true};

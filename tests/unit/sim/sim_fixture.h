@@ -1,6 +1,5 @@
 /* What the tests of the simulator share: the shipped prices, and services that are called without a network. */
-#ifndef SIM_FIXTURE_H
-#define SIM_FIXTURE_H
+#pragma once
 
 #include "sim.h"
 
@@ -77,5 +76,3 @@ static inline const char *fixture_text(const fixture_t *self, const char *path) 
     const char *text = json_string_value(fixture_at(self, path));
     return text ? text : "";
 }
-
-#endif

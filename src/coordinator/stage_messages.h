@@ -7,18 +7,15 @@
 #include <pb.h>
 
 /* "a, b" as a list of strings for a message. */
-void dispatch_split_list(const char *text, char ***items, pb_size_t *count);
-
-/* The named members that are there, as JSON text; the caller frees it. */
-char *dispatch_pick(json_t *object, const char *const *keys);
+void stage_split_list(const char *text, char ***items, pb_size_t *count);
 
 /* The request for the validation coordinator from the stage's input. */
-void dispatch_read_validation_request(const char *input, const char *cycle_id, ValidateCycleRequest *request);
+void stage_read_validation_request(const char *input, const char *cycle_id, ValidateCycleRequest *request);
 
 /* The signals of the stage's input, in its order. */
-void dispatch_read_signals(const char *input, RouteSignalsRequest *request);
+void stage_read_signals(const char *input, RouteSignalsRequest *request);
 
 /* What the router made of them: {"signals":[{signal_id, symbol, side, strength, confidence, status, seq}]}, a
  * summary of counts, and how many were accepted or known already. */
-void dispatch_read_reply(const char *input, const RouteSignalsReply *reply, char **output, char **summary,
-                         uint32_t *produced);
+void stage_read_routing(const char *input, const RouteSignalsReply *reply, char **output, char **summary,
+                        uint32_t *produced);

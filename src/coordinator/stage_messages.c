@@ -1,13 +1,12 @@
-/* Stages' JSON as messages: see dispatch.h. */
-#include "coordinator/dispatch.h"
+/* Stages' JSON as messages: see stage_messages.h. */
+#include "coordinator/stage_messages.h"
 
 #include "base/json_tree.h"
-#include "coordinator/words.h"
 #include "message/message.h"
 #include <stdlib.h>
 #include <string.h>
 
-void dispatch_split_list(const char *text, char ***items, pb_size_t *count) {
+void stage_split_list(const char *text, char ***items, pb_size_t *count) {
     size_t most = 1;
     for (const char *c = text; *c; c++)
         most += *c == ',';
@@ -22,10 +21,6 @@ void dispatch_split_list(const char *text, char ***items, pb_size_t *count) {
     }
 }
 
-char *dispatch_pick(json_t *object, const char *const *keys) {
-    return words_pick(object, keys);
-}
-
 static void s_read_strings(json_t *list, char ***items, pb_size_t *count) {
     size_t size = json_array_size(list);
     *items = message_list(size, sizeof **items);
@@ -36,8 +31,7 @@ static void s_read_strings(json_t *list, char ***items, pb_size_t *count) {
     }
 }
 
-void dispatch_read_validation_request(const char *input, const char *cycle_id,
-                                      ValidateCycleRequest *request) {
+void stage_read_validation_request(const char *input, const char *cycle_id, ValidateCycleRequest *request) {
     json_t *root = json_tree_parse(input), *confidences = json_object_get(root, "confidences");
     const char *as_of = json_string_value(json_object_get(root, "as_of"));
     const char *symbol;
@@ -56,19 +50,19 @@ void dispatch_read_validation_request(const char *input, const char *cycle_id,
     json_decref(root);
 }
 
-#define SET_TEXT(field, object, key)                                         \
-    do {                                                                     \
-        const char *text_ = json_string_value(json_object_get(object, key)); \
-        signal->has_##field = text_ && MESSAGE_SET(signal->field, text_);    \
-    } while (0)
+/* Copies the member into a static string field; false when it is no string, or does not fit. */
+static bool s_set(json_t *object, const char *key, char *field, size_t capacity) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text && message_set(field, capacity, text);
+}
 
 static void s_read_signal(json_t *from, RouteSignalRequest *signal) {
     signal->has_signal_type = MESSAGE_SET(signal->signal_type, "analysis");
     signal->has_source = MESSAGE_SET(signal->source, "strategy");
     signal->has_target = MESSAGE_SET(signal->target, "execution");
-    SET_TEXT(signal_id, from, "signal_id");
-    SET_TEXT(symbol, from, "symbol");
-    SET_TEXT(side, from, "side");
+    signal->has_signal_id = s_set(from, "signal_id", signal->signal_id, sizeof signal->signal_id);
+    signal->has_symbol = s_set(from, "symbol", signal->symbol, sizeof signal->symbol);
+    signal->has_side = s_set(from, "side", signal->side, sizeof signal->side);
     signal->has_strength = signal->has_confidence = signal->has_priority = signal->has_timestamp = true;
     signal->strength = json_tree_number(from, "strength", 0);
     signal->confidence = json_tree_number(from, "confidence", 0);
@@ -78,7 +72,7 @@ static void s_read_signal(json_t *from, RouteSignalRequest *signal) {
     signal->metadata = json_tree_text(json_object_get(from, "metadata"));
 }
 
-void dispatch_read_signals(const char *input, RouteSignalsRequest *request) {
+void stage_read_signals(const char *input, RouteSignalsRequest *request) {
     json_t *root = json_tree_parse(input), *signals = json_object_get(root, "signals");
     size_t count = json_array_size(signals);
     request->signals = message_list(count, sizeof *request->signals);
@@ -101,8 +95,8 @@ static json_t *s_result(json_t *sent, const RouteSignalResult *result) {
     return out;
 }
 
-void dispatch_read_reply(const char *input, const RouteSignalsReply *reply, char **output, char **summary,
-                         uint32_t *produced) {
+void stage_read_routing(const char *input, const RouteSignalsReply *reply, char **output, char **summary,
+                        uint32_t *produced) {
     json_t *root = json_tree_parse(input), *sent = json_object_get(root, "signals");
     json_t *out = json_object(), *results = json_array();
     for (size_t i = 0; i < reply->results_count; i++)
@@ -111,11 +105,11 @@ void dispatch_read_reply(const char *input, const RouteSignalsReply *reply, char
     json_object_set_new(out, "signals", results);
     *output = json_tree_text(out);
     json_decref(out);
-    json_t *brief = json_pack("{s:I, s:I, s:I, s:I}", "sent", (json_int_t)reply->results_count, "accepted",
-                              (json_int_t)reply->accepted, "rejected", (json_int_t)reply->rejected,
-                              "duplicates", (json_int_t)reply->duplicates);
-    *summary = json_tree_text(brief);
-    json_decref(brief);
+    json_t *counts = json_pack("{s:I, s:I, s:I, s:I}", "sent", (json_int_t)reply->results_count, "accepted",
+                               (json_int_t)reply->accepted, "rejected", (json_int_t)reply->rejected,
+                               "duplicates", (json_int_t)reply->duplicates);
+    *summary = json_tree_text(counts);
+    json_decref(counts);
     json_decref(root);
     *produced = reply->accepted + reply->duplicates;
 }
