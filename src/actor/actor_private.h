@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "bus/client.h"
 #include "bus/fault.h"
+#include <czmq.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -21,9 +22,8 @@ struct actor_handle_s {
     const config_t *config;
     const void *args;
     char name[ACTOR_NAME_SIZE];
-    char endpoint[64];
-    void *pipe; /* the parent's end */
-    pthread_t thread;
+    zactor_t *zactor;
+    void *pipe; /* the parent's end of its pipe, for control only */
     atomic_bool ended;
     atomic_int_fast64_t last_turn_us;
     char failure[ACTOR_REASON_SIZE]; /* written before `ended` is set; "" = ended on request */
@@ -106,7 +106,7 @@ struct actor_s {
 };
 
 /* loop.c */
-void *actor_run(void *handle);
+void actor_run(actor_handle_t *handle, void *pipe);
 void actor_set_work(actor_t *self, const char *request_id, const char *traceparent);
 
 /* dispatch.c: what comes from the bus */

@@ -10,18 +10,14 @@ enum {
     END_GRACE_MS = 5000       /* past the deadline of a stop, for the last answers */
 };
 
-static bool s_open_pipe(actor_handle_t *self) {
-    snprintf(self->endpoint, sizeof self->endpoint, "inproc://actor.%016" PRIx64, ids_next());
-    self->pipe = zmq_socket(zsys_init(), ZMQ_PAIR);
-    if (!self->pipe)
-        return false;
-    zmq_setsockopt(self->pipe, ZMQ_LINGER, &(int){0}, sizeof(int));
-    return zmq_bind(self->pipe, self->endpoint) == 0;
+/* On the actor's thread. zactor_new waits for the signal; whether the start succeeds is told by READY. */
+static void s_main(zsock_t *pipe, void *argument) {
+    zsock_signal(pipe, 0);
+    actor_run(argument, zsock_resolve(pipe));
 }
 
 static void s_free(actor_handle_t **self_p) {
-    if ((*self_p)->pipe)
-        zmq_close((*self_p)->pipe);
+    zactor_destroy(&(*self_p)->zactor);
     free(*self_p);
     *self_p = NULL;
 }
@@ -39,13 +35,7 @@ static err_t s_await(actor_handle_t *self, int timeout_ms, control_t *control) {
 /* A thread cannot be ended from outside; what it still uses stays allocated. The caller ends the process. */
 static void s_abandon(actor_handle_t **self_p, const char *what) {
     log_critical(what, LOG_STR("actor", (*self_p)->name));
-    pthread_detach((*self_p)->thread);
     *self_p = NULL;
-}
-
-static void s_join(actor_handle_t **self_p) {
-    pthread_join((*self_p)->thread, NULL); /* it has sent its last message */
-    s_free(self_p);
 }
 
 err_t actor_start(actor_handle_t **self_p, const actor_class_t *klass, const char *name,
@@ -57,11 +47,13 @@ err_t actor_start(actor_handle_t **self_p, const actor_class_t *klass, const cha
     self->config = config;
     self->args = args;
     snprintf(self->name, sizeof self->name, "%s", name ? name : klass->name);
-    if (!s_open_pipe(self) || pthread_create(&self->thread, NULL, actor_run, self) != 0) {
+    self->zactor = zactor_new(s_main, self);
+    if (!self->zactor) {
         log_error("an actor's thread could not start", LOG_STR("actor", self->name));
-        s_free(&self);
+        free(self);
         return ERR_INTERNAL;
     }
+    self->pipe = zsock_resolve(zactor_sock(self->zactor));
     control_t control;
     err_t err = s_await(self, START_TIMEOUT_MS, &control);
     if (err != OK) {
@@ -72,7 +64,7 @@ err_t actor_start(actor_handle_t **self_p, const actor_class_t *klass, const cha
                   0); /* set before READY: what start wrote is seen from here on */
     if (control.err != OK) {
         log_error("an actor failed to start", LOG_STR("actor", self->name), LOG_ERRT(control.err));
-        s_join(&self);
+        s_free(&self);
         return control.err;
     }
     *self_p = self;
@@ -89,7 +81,7 @@ void actor_stop(actor_handle_t **self_p, int64_t deadline_us) {
     int64_t left_us = deadline_us - clock_mono_us();
     int timeout_ms = END_GRACE_MS + (left_us > 0 ? (int)(left_us / 1000) : 0);
     if (s_await(self, timeout_ms, &control) == OK)
-        s_join(self_p);
+        s_free(self_p);
     else
         s_abandon(self_p, "an actor did not stop");
 }

@@ -139,10 +139,6 @@ static err_t s_open(actor_t *self) {
     self->open_calls.next = self->open_calls.previous = &self->open_calls;
     self->timers = (timers_t)TIMERS_INIT;
     self->client = bus_client_new();
-    self->pipe = zmq_socket(zsys_init(), ZMQ_PAIR);
-    assert_always(self->pipe);
-    zmq_setsockopt(self->pipe, ZMQ_LINGER, &(int){0}, sizeof(int));
-    assert_always(zmq_connect(self->pipe, self->handle->endpoint) == 0);
     if (!self->client)
         return ERR_NO_SUBSCRIBER;
     self->pipe_fd = poll_set_zmq_fd(self->pipe);
@@ -184,12 +180,12 @@ static void s_name_thread(const char *name) {
     log_set_component(name);
 }
 
-void *actor_run(void *argument) {
-    actor_handle_t *handle = argument;
+void actor_run(actor_handle_t *handle, void *pipe) {
     actor_t *self = calloc(1, sizeof *self);
     assert_always(self);
     self->handle = handle;
     self->klass = handle->klass;
+    self->pipe = pipe;
     s_name_thread(handle->name);
     err_t err = s_start(self);
     atomic_store(&handle->last_turn_us, clock_mono_us());
@@ -201,7 +197,5 @@ void *actor_run(void *argument) {
     s_close(self);
     atomic_store(&handle->ended, true);
     s_send_control(self, err == OK ? CONTROL_ENDED : CONTROL_READY, err);
-    zmq_close(self->pipe);
     free(self);
-    return NULL;
 }
