@@ -1,4 +1,5 @@
-/* A group is filled while earlier ones are under way, and sent as soon as there is room. */
+/* A group is filled while the one before is under way, and sent when that is answered: so groups grow with the load,
+ * and a commit carries as many signals as came during the one before. */
 #include "signals/commit.h"
 
 #include "base/clock.h"
@@ -134,6 +135,7 @@ static void s_on_written(actor_t *actor, void *context, err_t err, const void *r
     signals_t *state = actor_state(actor);
     commit_group_t *group = context;
     state->writes_under_way--;
+    commit_flush(actor); /* first: the store need not wait for the answers to be made */
     while (group->first_route) {
         route_t *route = group->first_route;
         group->first_route = route->next;

@@ -143,21 +143,14 @@ static err_t s_end(group_t *self, sequence_t *sequence, err_t err) {
     if (err == OK) {
         topics_commit(sequence->topics);
         sequence->last_seq += self->event_count;
+        if (self->saves_topics) {
+            topics_saved(sequence->topics);
+            sequence->topics_seq = sequence->last_seq;
+        }
     } else if (err != ERR_AGAIN) {
         topics_undo(sequence->topics);
         self->event_count = 0;
     }
-    return err;
-}
-
-/* Another writer has moved the counter: what is known of seq and topics is read again. */
-static err_t s_reload(sequence_t *sequence) {
-    int64_t seq;
-    value_t name = value_text("seq");
-    topics_forget(sequence->topics);
-    err_t err = engine_query_int(sequence->engine, "counter_get", &name, 1, 0, &seq);
-    if (err == OK)
-        sequence->last_seq = (uint64_t)seq;
     return err;
 }
 
@@ -166,6 +159,7 @@ static err_t s_attempt(group_t *self, sequence_t *sequence, bool careful) {
     topics_undo(sequence->topics);
     arena_clear(&self->scratch);
     self->event_count = self->run_count = 0;
+    self->saves_topics = false;
     for (size_t i = 0; i < self->op_count; i++)
         self->ops[i].seq = self->ops[i].topic_seq = 0;
     err_t err = engine_begin(engine);
@@ -194,7 +188,7 @@ err_t group_commit(group_t *self, sequence_t *sequence) {
         err = s_attempt(self, sequence, careful);
         if (err == GROUP_REDO)
             careful = true;
-        else if (err == GROUP_MOVED && s_reload(sequence) != OK)
+        else if (err == GROUP_MOVED && sequence_load(sequence) != OK)
             err = ERR_STORE_UNAVAILABLE;
     }
     if (err == GROUP_REDO || err == GROUP_MOVED)

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "integration/v1/store.pb.h"
-#include "store/topics.h"
+#include "store/sequence.h"
 
 /* StorePatch.param of a patch of the event's payload instead of a parameter. */
 #define STORE_PATCH_EVENT UINT32_MAX
@@ -25,12 +25,6 @@ typedef struct {
     topic_t *topic;  /* of its event; NULL without, or when it changed nothing */
     uint64_t seq, topic_seq;
 } group_op_t;
-
-typedef struct {
-    engine_t *engine;
-    topics_t *topics;
-    uint64_t last_seq; /* the last one committed */
-} sequence_t;
 
 typedef struct group_s group_t;
 group_t *group_new(void);

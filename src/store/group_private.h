@@ -17,9 +17,10 @@ struct group_s {
     size_t run_count, run_capacity;
     group_op_t **events; /* that this attempt publishes, in seq order */
     size_t event_count, event_capacity;
-    size_t bytes;    /* of parameters and payloads */
-    arena_t arena;   /* for the life of the group */
-    arena_t scratch; /* of one attempt */
+    bool saves_topics; /* this attempt brings stream_topics up to date */
+    size_t bytes;      /* of parameters and payloads */
+    arena_t arena;     /* for the life of the group */
+    arena_t scratch;   /* of one attempt */
     int64_t now_us;
     char batch_id[40];
 };

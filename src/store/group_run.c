@@ -70,11 +70,28 @@ static void s_book_event(group_t *self, const group_op_t *op) {
     group_add_run(self, (engine_op_t){statement_find("stream_event_insert"), row, 7, 0});
 }
 
-static void s_book_topic(group_t *self, const topic_t *topic) {
+static void s_book_topic(group_t *self, const topic_t *topic, uint64_t count) {
     value_t *row = arena_take(&self->scratch, 2 * sizeof *row);
     row[0] = value_text(topic->name);
-    row[1] = VALUE_OF_INT(topic->count);
+    row[1] = VALUE_OF_INT(count);
     group_add_run(self, (engine_op_t){statement_find("stream_topic_set"), row, 2, 0});
+}
+
+/* Each once: those that this group counts, and the unsaved ones that it does not. */
+static void s_book_topics(group_t *self, const sequence_t *sequence) {
+    topic_t *const *topics;
+    size_t count = topics_touched(sequence->topics, &topics);
+    for (size_t i = 0; i < count; i++)
+        if (topics[i]->count != topics[i]->last || topics[i]->unsaved)
+            s_book_topic(self, topics[i], topics[i]->count);
+    count = topics_unsaved(sequence->topics, &topics);
+    for (size_t i = 0; i < count; i++)
+        if (!topics[i]->touched)
+            s_book_topic(self, topics[i], topics[i]->last);
+    value_t *row = arena_take(&self->scratch, 2 * sizeof *row);
+    row[0] = value_text("topics_seq");
+    row[1] = VALUE_OF_INT(sequence->last_seq + self->event_count);
+    group_add_run(self, (engine_op_t){statement_find("counter_set"), row, 2, 0});
 }
 
 static void s_book_counter(group_t *self, const sequence_t *sequence) {
@@ -94,13 +111,12 @@ static void s_book_batch(group_t *self) {
 
 /* Adds them to the run; the counter comes last. */
 static void s_book(group_t *self, sequence_t *sequence) {
-    topic_t *const *touched;
-    size_t count = topics_touched(sequence->topics, &touched);
+    uint64_t unsaved = sequence->last_seq + self->event_count - sequence->topics_seq;
     for (size_t i = 0; i < self->event_count; i++)
         s_book_event(self, self->events[i]);
-    for (size_t i = 0; i < count; i++)
-        if (touched[i]->count != touched[i]->last)
-            s_book_topic(self, touched[i]);
+    self->saves_topics = self->event_count && unsaved >= SEQUENCE_UNSAVED_MOST;
+    if (self->saves_topics)
+        s_book_topics(self, sequence);
     if (sequence->engine->klass->remote)
         s_book_batch(self);
     if (self->event_count)

@@ -206,7 +206,8 @@ void store_write_answer_again(store_write_t *self, call_t *call, const void *res
         return;
     assert_always(message_encode(call_rpc(call)->response(), response, &payload) == OK);
     store_write_op(self, "idempotency_update", "sssbi", envelope->principal.name, envelope->operation,
-                   envelope->idempotency_key, buf_str(&payload), payload.size, (int64_t)call_get_outcome(call));
+                   envelope->idempotency_key, buf_str(&payload), payload.size,
+                   (int64_t)call_get_outcome(call));
     buf_free(&payload);
 }
 

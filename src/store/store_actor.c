@@ -9,7 +9,7 @@
 #include "tables.gen.h"
 #include <stdlib.h>
 
-enum { PRUNE_MS = 600 * 1000, RUNNING_MOST_S = 900 };
+enum { PRUNE_MS = 600 * 1000, SAVE_MS = 5000, RUNNING_MOST_S = 900 };
 
 static err_t s_write(actor_t *actor, call_t *call, const void *request, void *response) {
     writer_t *self = actor_state(actor);
@@ -70,6 +70,22 @@ static void s_prune(actor_t *actor, void *context) {
         writer_disconnect(self);
 }
 
+/* ---- the topics' numbers ---- */
+
+/* What a group does when it must, done before when there is time; and pruning waits for it. */
+static void s_save(actor_t *actor, void *context) {
+    writer_t *self = context;
+    (void)actor;
+    if (!self->link.engine || self->in_doubt)
+        return;
+    err_t err = sequence_save(&self->sequence);
+    if (err != OK)
+        log_warning("the topics' numbers were not saved",
+                    LOG_STR("reason", buf_str(&self->link.engine->error)), LOG_ERRT(err));
+    if (!self->link.engine->alive)
+        writer_disconnect(self);
+}
+
 /* ---- life ---- */
 
 static void s_stop(actor_t *actor) {
@@ -96,6 +112,7 @@ static err_t s_start(actor_t *actor, const void *args) {
     self->running = running_keys_new();
     self->sequence.topics = topics_new(TOPICS_KEPT);
     self->prune_timer = actor_timer_every(actor, PRUNE_MS, s_prune, self);
+    self->save_timer = actor_timer_every(actor, SAVE_MS, s_save, self);
     err_t err = link_init(&self->link, actor_config(actor), args, false);
     if (err == OK)
         err = writer_connect(self);

@@ -5,12 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct {
+    topic_t **items;
+    size_t count, capacity;
+} topic_list_t;
+
 struct topics_s {
     topic_t **chains;
     size_t chain_mask, size, kept;
     topic_t *oldest, *newest;
-    topic_t **touched;
-    size_t touched_count, touched_capacity;
+    topic_list_t touched, unsaved;
 };
 
 topics_t *topics_new(size_t kept) {
@@ -50,7 +54,7 @@ static void s_drop(topics_t *self, topic_t *topic) {
 }
 
 void topics_forget(topics_t *self) {
-    self->touched_count = 0;
+    self->touched.count = self->unsaved.count = 0;
     while (self->oldest)
         s_drop(self, self->oldest);
 }
@@ -60,7 +64,8 @@ void topics_destroy(topics_t **self_p) {
     if (!self)
         return;
     topics_forget(self);
-    free(self->touched);
+    free(self->touched.items);
+    free(self->unsaved.items);
     free(self->chains);
     free(self);
     *self_p = NULL;
@@ -87,19 +92,35 @@ static topic_t *s_add(topics_t *self, const char *name, uint64_t hash, uint64_t 
     return topic;
 }
 
-static void s_list(topics_t *self, topic_t *topic) {
+static void s_append(topic_list_t *list, topic_t *topic) {
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 256;
+        list->items = realloc(list->items, list->capacity * sizeof *list->items);
+        assert_always(list->items);
+    }
+    list->items[list->count++] = topic;
+}
+
+static void s_touch(topics_t *self, topic_t *topic) {
     if (topic->touched)
         return;
-    if (self->touched_count == self->touched_capacity) {
-        self->touched_capacity = self->touched_capacity ? self->touched_capacity * 2 : 256;
-        self->touched = realloc(self->touched, self->touched_capacity * sizeof *self->touched);
-        assert_always(self->touched);
-    }
     topic->touched = true;
     topic->count = topic->last;
-    self->touched[self->touched_count++] = topic;
+    s_append(&self->touched, topic);
     s_unlink_use(self, topic);
     s_link_newest(self, topic);
+}
+
+static void s_mark_unsaved(topics_t *self, topic_t *topic) {
+    if (!topic->unsaved)
+        s_append(&self->unsaved, topic);
+    topic->unsaved = true;
+}
+
+/* What is unsaved was used later than what is not, or nearly so. */
+static void s_shrink(topics_t *self) {
+    while (self->size > self->kept && !self->oldest->unsaved)
+        s_drop(self, self->oldest);
 }
 
 err_t topics_touch(topics_t *self, engine_t *engine, const char *name, topic_t **topic) {
@@ -113,25 +134,26 @@ err_t topics_touch(topics_t *self, engine_t *engine, const char *name, topic_t *
             return err;
         *topic = s_add(self, name, hash, (uint64_t)last);
     }
-    s_list(self, *topic);
+    s_touch(self, *topic);
     return OK;
 }
 
 size_t topics_touched(const topics_t *self, topic_t *const **list) {
-    *list = self->touched;
-    return self->touched_count;
+    *list = self->touched.items;
+    return self->touched.count;
 }
 
 static void s_end(topics_t *self, bool committed) {
-    for (size_t i = 0; i < self->touched_count; i++) {
-        topic_t *topic = self->touched[i];
+    for (size_t i = 0; i < self->touched.count; i++) {
+        topic_t *topic = self->touched.items[i];
         topic->touched = false;
-        if (committed)
-            topic->last = topic->count;
+        if (!committed || topic->last == topic->count)
+            continue;
+        topic->last = topic->count;
+        s_mark_unsaved(self, topic);
     }
-    self->touched_count = 0;
-    while (self->size > self->kept)
-        s_drop(self, self->oldest);
+    self->touched.count = 0;
+    s_shrink(self);
 }
 
 void topics_commit(topics_t *self) {
@@ -140,6 +162,22 @@ void topics_commit(topics_t *self) {
 
 void topics_undo(topics_t *self) {
     s_end(self, false);
+}
+
+size_t topics_unsaved(const topics_t *self, topic_t *const **list) {
+    *list = self->unsaved.items;
+    return self->unsaved.count;
+}
+
+void topics_saved(topics_t *self) {
+    for (size_t i = 0; i < self->unsaved.count; i++)
+        self->unsaved.items[i]->unsaved = false;
+    self->unsaved.count = 0;
+    s_shrink(self);
+}
+
+void topics_enter(topics_t *self, const char *name, uint64_t last) {
+    s_mark_unsaved(self, s_add(self, name, ids_hash64(name, strlen(name)), last));
 }
 
 size_t topics_size(const topics_t *self) {

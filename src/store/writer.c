@@ -43,18 +43,14 @@ static bool s_take_epoch(void *context, const value_t *values, size_t count) {
 }
 
 static err_t s_load(writer_t *self) {
-    int64_t seq;
-    value_t epoch = value_text("epoch"), name = value_text("seq");
+    value_t epoch = value_text("epoch");
     self->sequence.engine = self->link.engine;
     err_t err = writer_settle(self);
-    topics_forget(self->sequence.topics);
     if (err == OK)
         err = engine_query(self->link.engine, statement_find("meta_get"), &epoch, 1, s_take_epoch,
                            &self->epoch);
     if (err == OK)
-        err = engine_query_int(self->link.engine, "counter_get", &name, 1, 0, &seq);
-    if (err == OK)
-        self->sequence.last_seq = (uint64_t)seq;
+        err = sequence_load(&self->sequence);
     if (err == OK && self->epoch == 0)
         err = engine_fail(self->link.engine, ERR_STORE_UNAVAILABLE, "the store has no epoch");
     return err;

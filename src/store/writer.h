@@ -31,7 +31,7 @@ typedef struct {
     bool in_doubt; /* the outcome of the group's commit is not known */
     uint64_t epoch;
     running_keys_t *running;
-    uint64_t retry_timer, prune_timer, ping_timer;
+    uint64_t retry_timer, prune_timer, ping_timer, save_timer;
     int64_t used_at_us; /* last time the connection proved to be alive */
     buf_t results;      /* memory of a reply */
 } writer_t;

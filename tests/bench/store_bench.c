@@ -1,7 +1,8 @@
 /* Measures the store below the bus: groups of signal units, each with its event, committed one group after the other.
  *
- * usage: bench-store-bench [sqlite | postgresql://...] [seconds]; SQLite in a temporary directory when nothing is said.
- * Prints one JSON object a group size. */
+ * usage: bench-store-bench [sqlite | postgresql://...] [seconds]; SQLite in a temporary directory (TMPDIR)
+ * when nothing is said.
+ * Prints one JSON object a group size; cpu_us is the thread's time a signal. */
 #include "base/clock.h"
 #include "base/ids.h"
 #include "integration/v1/signals.pb.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { SYMBOLS = 500 };
@@ -54,15 +56,25 @@ static StoreWrite s_make_group(int units) {
     return store_write_take(&write);
 }
 
+static double s_cpu_seconds(void) {
+    struct rusage used;
+    assert_always(getrusage(RUSAGE_THREAD, &used) == 0);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+}
+
 static void s_measure(const char *engine, group_t *group, sequence_t *sequence, int units, double seconds) {
     int64_t spent_us = 0, rows = 0, commits = 0;
+    double cpu_seconds = 0;
     while ((double)spent_us < seconds * 1e6) {
         StoreWrite write = s_make_group(units);
         int64_t begin_us = clock_mono_us();
+        double cpu_begin = s_cpu_seconds();
         for (size_t i = 0; i < write.units_count; i++)
             group_add(group, &write.units[i]);
         err_t err = group_commit(group, sequence);
         spent_us += clock_mono_us() - begin_us;
+        cpu_seconds += s_cpu_seconds() - cpu_begin;
         if (err != OK || group_unit(group, 0)->err != OK) {
             fprintf(stderr, "commit failed: %s: %s\n", err_name(err), buf_str(&sequence->engine->error));
             exit(1);
@@ -73,14 +85,18 @@ static void s_measure(const char *engine, group_t *group, sequence_t *sequence, 
         message_release(StoreWrite_message(), &write);
     }
     printf(
-        "{\"bench\":\"store\",\"engine\":\"%s\",\"group\":%d,\"signals_per_second\":%.0f,\"commit_ms\":%.3f}\n",
-        engine, units, (double)rows * 1e6 / (double)spent_us, (double)spent_us / 1e3 / (double)commits);
+        "{\"bench\":\"store\",\"engine\":\"%s\",\"group\":%d,\"signals_per_second\":%.0f,\"commit_ms\":%.3f,"
+        "\"cpu_us\":%.1f}\n",
+        engine, units, (double)rows * 1e6 / (double)spent_us, (double)spent_us / 1e3 / (double)commits,
+        cpu_seconds * 1e6 / (double)rows);
     fflush(stdout);
 }
 
 int main(int argc, char **argv) {
     static const int sizes[] = {1, 16, 256, 1000};
-    char dir[] = "/tmp/integration-bench-XXXXXX", command[64];
+    const char *base = getenv("TMPDIR");
+    char dir[256], command[300];
+    snprintf(dir, sizeof dir, "%s/integration-bench-XXXXXX", base ? base : "/tmp");
     config_t config = {.data_dir = mkdtemp(dir)};
     link_t link;
     if (argc > 1 && strcmp(argv[1], "sqlite") != 0)
@@ -90,11 +106,8 @@ int main(int argc, char **argv) {
         return 1;
     }
     sequence_t sequence = {.engine = link.engine, .topics = topics_new(TOPICS_KEPT)};
-    value_t name = value_text("seq");
-    int64_t seq;
-    if (engine_query_int(link.engine, "counter_get", &name, 1, 0, &seq) != OK)
+    if (sequence_load(&sequence) != OK)
         return 1;
-    sequence.last_seq = (uint64_t)seq;
     group_t *group = group_new();
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         s_measure(link_engine_name(&link), group, &sequence, sizes[i], argc > 2 ? atof(argv[2]) : 2);

@@ -7,12 +7,13 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 );
 
--- Row 'seq' is the last seq given out. The writer moves it in the transaction of the events.
+-- Row 'seq' is the last seq given out. The writer moves it in the transaction of the events. Row 'topics_seq' says
+-- up to which seq stream_topics holds: the numbers of later events are counted from stream_events.
 CREATE TABLE counters (
     name TEXT PRIMARY KEY,
     value BIGINT NOT NULL
 );
-INSERT INTO counters (name, value) VALUES ('seq', 0);
+INSERT INTO counters (name, value) VALUES ('seq', 0), ('topics_seq', 0);
 
 CREATE TABLE system_state (
     key TEXT PRIMARY KEY,

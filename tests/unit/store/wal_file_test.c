@@ -1,10 +1,15 @@
-/* The log that is written in one piece: what is committed is in the files, whatever its size. */
+/* The log that is written in one piece: what is committed is in the files, whatever its size. And that it is moved
+ * into the database while the writer goes on. */
+#include "store/wal_checkpoint.h"
 #include "store/wal_file.h"
+
+#include "base/clock.h"
 
 #include <criterion/criterion.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 typedef struct {
     char dir[64], path[96];
@@ -35,14 +40,19 @@ static int s_rows(sqlite3 *db) {
     return rows;
 }
 
-static void s_begin(fixture_t *f) {
+static void s_begin_with(fixture_t *f, const char *before) {
     snprintf(f->dir, sizeof f->dir, "/tmp/integration-wal-XXXXXX");
     cr_assert(mkdtemp(f->dir));
     snprintf(f->path, sizeof f->path, "%s/a.db", f->dir);
     cr_assert(wal_file_vfs());
     f->db = s_open(f->path, wal_file_vfs());
+    s_run(f->db, before);
     s_run(f->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = 20; "
                  "PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (id INTEGER PRIMARY KEY, data BLOB)");
+}
+
+static void s_begin(fixture_t *f) {
+    s_begin_with(f, "");
 }
 
 /* A command of the shell's with the fixture's directory as $0. */
@@ -112,5 +122,51 @@ Test(wal_file, another_connection_sees_what_is_committed_and_nothing_else, .time
     cr_assert_eq(s_rows(f.db), 303);
     sqlite3_close(reader);
     cr_assert_eq(s_rows_after_a_crash(&f), 303);
+    s_end(&f);
+}
+
+enum { PAGE = 512, PAGES_A_COMMIT = 100, LOG_TURNS = 3, LIMIT_SECONDS = 40 };
+
+static long s_log_bytes(const fixture_t *f) {
+    char path[128];
+    struct stat log;
+    snprintf(path, sizeof path, "%s-wal", f->path);
+    return stat(path, &log) == 0 ? (long)log.st_size : 0;
+}
+
+Test(wal_checkpoint, the_log_is_moved_while_the_writer_goes_on_and_begins_anew, .timeout = 60) {
+    fixture_t f;
+    s_begin_with(&f, "PRAGMA page_size = 512;");
+    wal_checkpoint_t *checkpoint = wal_checkpoint_new(f.db, f.path);
+    cr_assert(checkpoint);
+    long frame = PAGE + 24, written = 0, greatest = 0;
+    int rows = 0;
+    int64_t limit_us = clock_mono_us() + LIMIT_SECONDS * 1000000LL;
+    while (written < LOG_TURNS * WAL_FRAMES_DUE * frame || greatest > written / 2) {
+        cr_assert_lt(clock_mono_us(), limit_us, "%ld bytes written, and the log has %ld", written, greatest);
+        s_insert(f.db, PAGES_A_COMMIT / 2); /* each row takes two pages and more */
+        rows += PAGES_A_COMMIT / 2;
+        written += PAGES_A_COMMIT * frame;
+        greatest = s_log_bytes(&f) > greatest ? s_log_bytes(&f) : greatest;
+    }
+    cr_assert_leq(greatest, (WAL_FRAMES_MOST + 10L * PAGES_A_COMMIT) * frame);
+    cr_assert_eq(s_rows_after_a_crash(&f), rows);
+    wal_checkpoint_destroy(&checkpoint);
+    cr_assert_eq(s_rows(f.db), rows);
+    s_end(&f);
+}
+
+Test(wal_checkpoint, ends_while_it_may_be_at_work, .timeout = 60) {
+    fixture_t f;
+    s_begin_with(&f, "PRAGMA page_size = 512;");
+    for (int i = 0; i < 5; i++) {
+        wal_checkpoint_t *checkpoint = wal_checkpoint_new(f.db, f.path);
+        cr_assert(checkpoint);
+        s_insert(f.db, WAL_FRAMES_DUE / 2);
+        s_insert(f.db, 1);
+        wal_checkpoint_destroy(&checkpoint);
+        cr_assert_null(checkpoint);
+    }
+    cr_assert_eq(s_rows(f.db), 5 * (WAL_FRAMES_DUE / 2 + 1));
     s_end(&f);
 }
