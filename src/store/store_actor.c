@@ -9,7 +9,9 @@
 #include "tables.gen.h"
 #include <stdlib.h>
 
-enum { PRUNE_MS = 600 * 1000, SAVE_MS = 5000, RUNNING_MOST_S = 900 };
+enum { PRUNE_MS = 600 * 1000, PRUNE_AGAIN_MS = 1000, SAVE_MS = 5000, RUNNING_MOST_S = 900 };
+enum { PRUNED_EVENTS_MOST = 5000 }; /* in one transaction: others wait for it */
+#define DAY_US INT64_C(86400000000)
 
 static err_t s_write(actor_t *actor, call_t *call, const void *request, void *response) {
     writer_t *self = actor_state(actor);
@@ -41,11 +43,17 @@ static void s_batch_end(actor_t *actor) {
 
 /* ---- pruning ---- */
 
-static err_t s_prune_rows(writer_t *self) {
+/* *more: there are more events to prune than one transaction takes. */
+static err_t s_prune_rows(writer_t *self, int64_t retention_days, bool *more) {
     engine_t *engine = self->link.engine;
-    int64_t affected, before_ms = clock_wall_ms() - IDEMPOTENCY_KEPT_MS;
+    int64_t affected = 0, before_ms = clock_wall_ms() - IDEMPOTENCY_KEPT_MS;
+    int64_t events_before_us = clock_wall_us() - retention_days * DAY_US;
     const value_t before = VALUE_OF_INT(before_ms);
+    const value_t events[] = {VALUE_OF_INT(events_before_us), VALUE_OF_INT(PRUNED_EVENTS_MOST)};
     err_t err = engine_begin(engine);
+    if (err == OK)
+        err = engine_run_one(engine, "stream_events_prune", events, 2, &affected);
+    *more = affected >= PRUNED_EVENTS_MOST;
     if (err == OK)
         err = engine_run_one(engine, "idempotency_prune", &before, 1, &affected);
     if (err == OK)
@@ -58,14 +66,16 @@ static err_t s_prune_rows(writer_t *self) {
 
 static void s_prune(actor_t *actor, void *context) {
     writer_t *self = context;
-    (void)actor;
     running_keys_expire(self->running, clock_mono_us() - RUNNING_MOST_S * 1000000LL);
     if (!self->link.engine)
         return;
-    err_t err = s_prune_rows(self);
+    bool more = false;
+    err_t err = s_prune_rows(self, actor_config(actor)->stream_retention_days, &more);
     if (err != OK)
         log_warning("old rows were not pruned", LOG_STR("reason", buf_str(&self->link.engine->error)),
                     LOG_ERRT(err));
+    else if (more)
+        actor_timer_once(actor, PRUNE_AGAIN_MS, s_prune, self);
     if (!self->link.engine->alive)
         writer_disconnect(self);
 }

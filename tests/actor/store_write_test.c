@@ -284,11 +284,11 @@ static uint64_t s_next_topic_seq(fixture_t *f, const char *topic) {
     return topic_seq;
 }
 
-/* An actor that stops saves nothing, so to the next one it is as if it had been killed. */
-STORE_TEST(topic_seq_goes_on_after_a_kill_before_and_after_the_numbers_are_saved) {
+/* An actor that stops saves nothing, so to the next one it is as if it had been killed. The timer may save at any
+ * moment, so only what holds either way is demanded. */
+STORE_TEST(topic_seq_goes_on_after_a_restart_before_and_after_the_numbers_are_saved) {
     enum { MANY = 3000, WRITES = SEQUENCE_UNSAVED_MOST / MANY + 1 };
     s_write_events(f, "t/early", 2);
-    cr_assert_eq(s_counter(f, "topics_seq"), 0, "nothing is saved yet");
     fixture_stop_actors(f);
     fixture_start_actors(f, NULL);
     cr_assert_eq(s_next_topic_seq(f, "t/early"), 3);
@@ -298,7 +298,6 @@ STORE_TEST(topic_seq_goes_on_after_a_kill_before_and_after_the_numbers_are_saved
     cr_assert_gt(saved, MANY, "a group has saved them");
     s_write_events(f, "t/often", 5);
     s_write_events(f, "t/late", 4);
-    cr_assert_gt(s_counter(f, "seq"), s_counter(f, "topics_seq"));
     fixture_stop_actors(f);
     fixture_start_actors(f, NULL);
     cr_assert_eq(s_next_topic_seq(f, "t/early"), 4);
@@ -310,8 +309,10 @@ STORE_TEST(events_whose_topic_numbers_are_not_saved_are_not_pruned) {
     s_write_events(f, "t/1", 3);
     store_write_t *write = store_write_new();
     store_write_op(write, "stream_events_prune", "ii", INT64_MAX, (int64_t)100);
+    int64_t saved_before = s_counter(f, "topics_seq");
     StoreWritten written = commit(f, &write);
-    cr_assert_eq(written.units[0].ops[0].affected, s_counter(f, "topics_seq"));
+    int64_t pruned = written.units[0].ops[0].affected, saved_after = s_counter(f, "topics_seq");
+    cr_assert(pruned >= saved_before && pruned <= saved_after);
     written_free(&written);
     fixture_stop_actors(f);
     fixture_start_actors(f, NULL);
