@@ -5,7 +5,7 @@
 # installed here gets no cluster of its own, and a redis-server is left stopped.
 set -euo pipefail
 
-RUN="build-essential cmake ninja-build pkg-config ccache python3 curl ca-certificates
+RUN="tzdata build-essential cmake ninja-build pkg-config ccache python3 curl ca-certificates
      libczmq-dev libzmq3-dev libsodium-dev nanopb libnanopb-dev protobuf-compiler libprotobuf-dev python3-protobuf
      libpq-dev libhiredis-dev libcivetweb-dev libcurl4-openssl-dev libsqlite3-dev libjansson-dev libzstd-dev
      libyaml-dev libssl-dev"
