@@ -68,9 +68,8 @@ typedef struct actor_handle_s actor_handle_t;
 ERR_MUST_USE
 err_t actor_start(actor_handle_t **self_p, const actor_class_t *klass, const char *name,
                   const config_t *config, const void *args);
-/* Drains until `deadline_us`, stops, joins. */
+/* Drains until `deadline_us`, stops, waits for the end of the thread. */
 void actor_stop(actor_handle_t **self_p, int64_t deadline_us);
-const char *actor_handle_name(const actor_handle_t *self);
 /* Readable when the actor ended by itself or failed; for main's poller. */
 void *actor_handle_zmq_socket(const actor_handle_t *self);
 /* False once the thread has ended; its calls were answered then. Any thread. */

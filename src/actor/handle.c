@@ -86,10 +86,6 @@ void actor_stop(actor_handle_t **self_p, int64_t deadline_us) {
         s_abandon(self_p, "an actor did not stop");
 }
 
-const char *actor_handle_name(const actor_handle_t *self) {
-    return self->name;
-}
-
 void *actor_handle_zmq_socket(const actor_handle_t *self) {
     return self->pipe;
 }

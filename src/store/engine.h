@@ -11,7 +11,6 @@
 #include "store/statement.h"
 #include "store/store_config.h"
 
-#define ENGINE_CONNECT_SECONDS   2
 #define ENGINE_STATEMENT_SECONDS 10
 
 typedef struct engine_s engine_t;

@@ -44,10 +44,6 @@ StoreWrite store_write_take(store_write_t **self_p) {
     return message;
 }
 
-size_t store_write_units(const store_write_t *self) {
-    return self->message.units_count;
-}
-
 /* Lists of nanopb have no capacity: they double whenever their count is a power of two. */
 static void *s_grow(void *items, size_t count, size_t size) {
     assert_always(count < PB_SIZE_MAX);

@@ -16,7 +16,6 @@
 typedef struct store_write_s store_write_t;
 store_write_t *store_write_new(void);
 void store_write_destroy(store_write_t **self_p);
-size_t store_write_units(const store_write_t *self);
 
 /* Begins another unit (nothing when the present one is still empty); returns its index. */
 size_t store_write_unit(store_write_t *self);
