@@ -2,8 +2,8 @@
 #include "gateway/metrics.h"
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "gateway/dispatch.h"
-#include "gateway/process.h"
 #include "gateway/prometheus.h"
 #include "routes.gen.h"
 #include "tables.gen.h"

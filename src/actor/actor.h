@@ -96,6 +96,8 @@ void call_problem(call_t *call, const char *field, const char *format, ...)
 /* The refusal's sentence, in place of the code's default; returns `err`, so: return call_explain (call, ERR_X, ...) */
 err_t call_explain(call_t *call, err_t err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void call_retry_after(call_t *call, uint32_t seconds);
+/* Attempts that were made of the logical call which the refusal gives up. */
+void call_attempts(call_t *call, uint32_t attempts);
 void call_outcome(call_t *call, Outcome outcome);
 Outcome call_get_outcome(const call_t *call);
 /* The answer was stored under the idempotency key, with its effect (store_write_answer says so). */

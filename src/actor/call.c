@@ -33,7 +33,7 @@ static void s_release(actor_t *self, call_t *call) {
     }
     if (call->fault.code[0] || call->fault.message || call->fault.details)
         message_release(Fault_message(), &call->fault);
-    call->fault.retry_after_seconds = 0;
+    call->fault.retry_after_seconds = call->fault.attempts = 0;
     call->state = CALL_FREE;
     call->next = self->spare_calls;
     self->spare_calls = call;
@@ -185,6 +185,10 @@ err_t call_explain(call_t *call, err_t err, const char *format, ...) {
 
 void call_retry_after(call_t *call, uint32_t seconds) {
     call->fault.retry_after_seconds = seconds;
+}
+
+void call_attempts(call_t *call, uint32_t attempts) {
+    call->fault.attempts = attempts;
 }
 
 void call_outcome(call_t *call, Outcome outcome) {

@@ -27,6 +27,8 @@ typedef struct {
     int64_t pool_size;
     int64_t max_retries;
     int64_t health_interval_seconds;
+    int64_t max_response_bytes;
+    int64_t hedge_ms; /* 0 = off */
 } config_service_t;
 
 /* YAML `signal_routes`: routed signals of `target` are also POSTed to `url`. */

@@ -139,8 +139,9 @@ void config_print_help(FILE *out) {
         buf_free(&text);
     }
     fputs(
-        "\nOnly in the YAML file: services.<name>.{timeout_ms,pool_size,max_retries,health_interval_seconds}\n"
-        "override the ADAPTER_ settings of one service; signal_routes is a list of {target, url, max_attempts}.\n",
+        "\nOnly in the YAML file: services.<name>.{timeout_ms,pool_size,max_retries,health_interval_seconds,\n"
+        "max_response_bytes,hedge_ms} override the ADAPTER_ settings of one service; signal_routes is a list of\n"
+        "{target, url, max_attempts}.\n",
         out);
 }
 

@@ -31,6 +31,9 @@ const config_override_t config_overrides[OVERRIDE_COUNT] = {
     {"max_retries", SETTING_adapter_max_retries, offsetof(config_service_t, max_retries)},
     {"health_interval_seconds", SETTING_adapter_health_interval_seconds,
      offsetof(config_service_t, health_interval_seconds)},
+    {"max_response_bytes", SETTING_adapter_max_response_bytes,
+     offsetof(config_service_t, max_response_bytes)},
+    {"hedge_ms", SETTING_adapter_hedge_ms, offsetof(config_service_t, hedge_ms)},
 };
 
 static void s_transform(const char *from, char *out, size_t room, char old, char new) {

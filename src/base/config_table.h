@@ -64,7 +64,7 @@ enum {
 extern const setting_t settings[SETTING_COUNT];
 
 /* The YAML keys of a service beside its url, each an override of an ADAPTER_ row. */
-enum { OVERRIDE_COUNT = 4 };
+enum { OVERRIDE_COUNT = 6 };
 typedef struct {
     const char *key;
     int setting;   /* the row that gives default and range */

@@ -208,7 +208,8 @@ static void s_on_service_key(s_reader_t *self, void *context, const char *key, y
         }
     }
     S_PROBLEM(self, key_node, path,
-              "is not a setting; allowed: url, timeout_ms, pool_size, max_retries, health_interval_seconds");
+              "is not a setting; allowed: url, timeout_ms, pool_size, max_retries, health_interval_seconds, "
+              "max_response_bytes, hedge_ms");
 }
 
 static void s_on_service(s_reader_t *self, void *context, const char *key, yaml_node_t *key_node,

@@ -210,9 +210,10 @@ static void s_fill_remote(const cache_t *self, CacheRemoteTier *out) {
     out->hits = stats->hits;
     out->misses = stats->misses;
     out->errors = stats->errors;
-    out->has_p50_ms = out->has_p99_ms = stats->latency.count > 0;
-    out->p50_ms = latency_quantile_ms(&stats->latency, 0.5);
-    out->p99_ms = latency_quantile_ms(&stats->latency, 0.99);
+    int64_t now_us = clock_mono_us();
+    out->has_p50_ms = out->has_p99_ms = latency_count(&stats->latency, now_us) > 0;
+    out->p50_ms = latency_quantile_ms(&stats->latency, now_us, 0.5);
+    out->p99_ms = latency_quantile_ms(&stats->latency, now_us, 0.99);
 }
 
 static void s_fill_compression(const cache_t *self, Compression *out) {

@@ -141,7 +141,7 @@ static redisReply *s_reply(redis_tier_t *self, const char *what) {
 
 static void s_exchanged(redis_tier_t *self, int64_t started_us) {
     self->used_at_us = clock_mono_us();
-    latency_record(&self->stats.latency, self->used_at_us - started_us);
+    latency_record(&self->stats.latency, self->used_at_us, self->used_at_us - started_us);
 }
 
 static err_t s_exchange(redis_tier_t *self, const arg_t *args, int count, redisReply **reply) {

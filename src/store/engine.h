@@ -20,7 +20,8 @@ typedef struct {
     const statement_t *statement;
     const value_t *values;
     size_t value_count;
-    int64_t affected; /* out; -1: went along with others, of which some affected nothing */
+    int64_t
+        affected; /* out; -1: went along with others of its BULK statement, of which some affected nothing */
 } engine_op_t;
 
 /* A row of a query; false ends the query. Values are borrowed for the call. */
@@ -34,8 +35,8 @@ typedef struct {
     const char *big_primary_key; /* how "BIGINT PRIMARY KEY" of the migrations is written here */
     void (*close)(engine_t *self);
     err_t (*begin)(engine_t *self);
-    /* Executes in order (BULK statements may run earlier); stops at the first that fails, whose index goes to
-     * *failed. */
+    /* Executes in order (BULK statements may run earlier, and together); stops at the first that fails, whose index,
+     * or that of the first that ran with it, goes to *failed. */
     err_t (*run)(engine_t *self, engine_op_t *ops, size_t count, size_t *failed);
     err_t (*commit)(engine_t *self);
     void (*rollback)(engine_t *self);
@@ -48,6 +49,7 @@ typedef struct {
 struct engine_s {
     const engine_class_t *klass;
     bool alive;
+    bool patient; /* statements take as long as they need: migrations */
     buf_t error;
 };
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { KEPT_MADE = 256 };
+#define PATIENCE_US INT64_C(3600000000)
 
 static pg_engine_t *s_self(engine_t *base) {
     return (pg_engine_t *)base;
@@ -80,7 +81,7 @@ static bool s_is_good(const PGresult *result) {
 }
 
 err_t pg_only_result(pg_engine_t *self, const char *what, PGresult **result) {
-    int64_t deadline_us = pg_deadline_us();
+    int64_t deadline_us = self->base.patient ? clock_mono_us() + PATIENCE_US : pg_deadline_us();
     err_t err = OK;
     *result = NULL;
     for (;;) { /* a script has one result a statement: the last, or the one that failed, stays */
@@ -236,20 +237,23 @@ err_t pg_prepare(pg_engine_t *self, const statement_t *statement, const pg_prepa
     return err;
 }
 
-/* INSERT ... VALUES ($1, ...) rest  becomes  INSERT ... SELECT * FROM unnest ($1::type[], ...) rest */
+/* INSERT ... VALUES ($1, ...) rest  becomes  INSERT ... SELECT unnest($1::type[]), ... rest: in the list of columns,
+ * where the arrays go side by side; as tables in FROM each of them would be written out first. Without DO NOTHING,
+ * which makes each row dearer: one that is there undoes the transaction, and where only some of the rows were inserted
+ * the group is run again anyway. */
 static bool s_bulk_sql(const statement_t *statement, const pg_prepared_t *single, buf_t *sql) {
     const char *values = strstr(statement->postgres, "VALUES ("), *rest = values ? strchr(values, ')') : NULL;
     if (!rest)
         return false;
     buf_append(sql, statement->postgres, (size_t)(values - statement->postgres));
-    buf_append_str(sql, "SELECT * FROM unnest(");
     for (int i = 0; i < single->params; i++) {
         const char *type = pg_type_name(single->types[i]);
         if (!type)
             return false;
-        buf_printf(sql, "%s$%d::%s[]", i ? ", " : "", i + 1, type);
+        buf_printf(sql, "%s unnest($%d::%s[])", i ? "," : "SELECT", i + 1, type);
     }
-    buf_append_str(sql, rest);
+    if (strcmp(rest + 1, " ON CONFLICT DO NOTHING") != 0)
+        buf_append_str(sql, rest + 1);
     return true;
 }
 
@@ -334,8 +338,11 @@ static void s_notice(void *context, const char *message) {
     "SET lock_timeout TO '5s'; SET idle_in_transaction_session_timeout TO '30s'; SET jit TO off; "   \
     "SET client_min_messages TO warning; "
 
-/* Plans that know the parameters: a common symbol and a rare one want different ones. */
-#define READING "SET default_transaction_read_only TO on; SET plan_cache_mode TO force_custom_plan;"
+/* Plans that know the parameters: a common symbol and a rare one want different ones. And none in parallel: history.c
+ * counts on rows in the order in which a nested loop makes them. */
+#define READING                                                                           \
+    "SET default_transaction_read_only TO on; SET plan_cache_mode TO force_custom_plan; " \
+    "SET max_parallel_workers_per_gather TO 0;"
 
 /* What the URL says goes over what is said here, but for the encoding. */
 static PGconn *s_connect(const char *url) {

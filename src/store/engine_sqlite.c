@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum { BUSY_MS = 5000, KEPT_MADE = 128, PROGRESS_STEPS = 20000 };
+enum { MANY = 10 }; /* rows of a BULK statement in one execution */
 
 typedef struct {
     sqlite3_stmt *stmt;
@@ -32,6 +33,7 @@ typedef struct {
     size_t made;
     int64_t deadline_us;
     prepared_t prepared[STATEMENT_INDEX_MAX];
+    sqlite3_stmt *many[STATEMENT_INDEX_MAX]; /* for MANY rows */
 } sqlite_t;
 
 static sqlite_t *s_self(engine_t *self) {
@@ -124,6 +126,8 @@ static void s_close(engine_t *base) {
     sqlite_t *self = s_self(base);
     for (size_t i = 0; i < STATEMENT_INDEX_MAX; i++)
         sqlite3_finalize(self->prepared[i].stmt);
+    for (size_t i = 0; i < STATEMENT_INDEX_MAX; i++)
+        sqlite3_finalize(self->many[i]);
     wal_checkpoint_destroy(&self->checkpoint);
     sqlite3_close(self->db);
     if (self->lock >= 0)
@@ -192,29 +196,105 @@ static err_t s_bind(sqlite_t *self, const statement_t *statement, const value_t 
         if (code != SQLITE_OK)
             return s_error(self, code, statement->name);
     }
-    self->deadline_us = clock_mono_us() + ENGINE_STATEMENT_SECONDS * 1000000LL;
     return OK;
+}
+
+static void s_set_deadline(sqlite_t *self) {
+    self->deadline_us = self->base.patient ? 0 : clock_mono_us() + ENGINE_STATEMENT_SECONDS * 1000000LL;
+}
+
+static err_t s_execute(sqlite_t *self, const statement_t *statement, sqlite3_stmt *stmt, int64_t *affected) {
+    err_t err = OK;
+    int code = sqlite3_step(stmt);
+    if (code == SQLITE_DONE)
+        *affected = sqlite3_changes64(self->db);
+    else if (code == SQLITE_ROW)
+        err = engine_fail(&self->base, ERR_INTERNAL, "%s returns rows", statement->name);
+    else
+        err = s_error(self, code, statement->name);
+    sqlite3_reset(stmt);
+    return err;
 }
 
 static err_t s_run_op(sqlite_t *self, engine_op_t *op) {
     sqlite3_stmt *stmt = NULL;
     err_t err = s_bind(self, op->statement, op->values, op->value_count, &stmt);
+    return err == OK ? s_execute(self, op->statement, stmt, &op->affected) : err;
+}
+
+/* ---- many rows in one execution: what a statement costs by itself is shared ---- */
+
+/* INSERT ... VALUES ($1, ..., $n) rest  becomes  INSERT ... VALUES (?, ...), (?, ...), ... rest */
+static void s_many_sql(const statement_t *statement, int params, buf_t *sql) {
+    const char *values = strstr(statement->sqlite, "VALUES ("), *rest = values ? strchr(values, ')') : NULL;
+    assert_always(rest); /* the catalogue's test prepares each */
+    buf_append(sql, statement->sqlite, (size_t)(values - statement->sqlite));
+    for (int row = 0; row < MANY; row++) {
+        buf_append_str(sql, row ? "), (" : "VALUES (");
+        for (int i = 0; i < params; i++)
+            buf_append_str(sql, i ? ", ?" : "?");
+    }
+    buf_append_str(sql, rest);
+}
+
+static err_t s_prepare_many(sqlite_t *self, const statement_t *statement, sqlite3_stmt **stmt) {
+    prepared_t *single;
+    buf_t sql = BUF_INIT;
+    int code = SQLITE_OK;
+    err_t err = s_prepare(self, statement, &single);
+    if (err == OK && !self->many[statement->index]) {
+        s_many_sql(statement, single->params, &sql);
+        code = sqlite3_prepare_v3(self->db, buf_str(&sql), -1, SQLITE_PREPARE_PERSISTENT,
+                                  &self->many[statement->index], NULL);
+    }
+    buf_free(&sql);
+    *stmt = self->many[statement->index];
+    return code == SQLITE_OK ? err : s_error(self, code, statement->name);
+}
+
+static err_t s_run_many(sqlite_t *self, engine_op_t *ops) {
+    const statement_t *statement = ops->statement;
+    sqlite3_stmt *stmt;
+    int64_t affected = 0;
+    int position = 0;
+    err_t err = s_prepare_many(self, statement, &stmt);
     if (err != OK)
         return err;
-    int code = sqlite3_step(stmt);
-    if (code == SQLITE_DONE)
-        op->affected = sqlite3_changes64(self->db);
-    else if (code == SQLITE_ROW)
-        err = engine_fail(&self->base, ERR_INTERNAL, "%s returns rows", op->statement->name);
-    else
-        err = s_error(self, code, op->statement->name);
-    sqlite3_reset(stmt);
+    size_t params = (size_t)self->prepared[statement->index].params;
+    for (int row = 0; row < MANY; row++) {
+        if (ops[row].value_count != params)
+            return engine_fail(&self->base, ERR_INTERNAL, "%s takes %zu parameters, not %zu", statement->name,
+                               params, ops[row].value_count);
+        for (size_t i = 0; i < params; i++) {
+            int code = s_bind_value(stmt, ++position, &ops[row].values[i]);
+            if (code != SQLITE_OK)
+                return s_error(self, code, statement->name);
+        }
+    }
+    err = s_execute(self, statement, stmt, &affected);
+    for (int row = 0; row < MANY; row++)
+        ops[row].affected = affected == MANY ? 1 : -1;
     return err;
 }
 
+static bool s_are_many(const engine_op_t *ops, size_t count) {
+    if (count < MANY || !ops->statement->bulk)
+        return false;
+    for (size_t i = 1; i < MANY; i++)
+        if (ops[i].statement != ops->statement)
+            return false;
+    return true;
+}
+
 static err_t s_run(engine_t *base, engine_op_t *ops, size_t count, size_t *failed) {
-    for (*failed = 0; *failed < count; ++*failed) {
-        err_t err = s_run_op(s_self(base), &ops[*failed]);
+    sqlite_t *self = s_self(base);
+    size_t step;
+    s_set_deadline(self);
+    for (*failed = 0; *failed < count; *failed += step) {
+        engine_op_t *op = &ops[*failed];
+        bool many = s_are_many(op, count - *failed);
+        err_t err = many ? s_run_many(self, op) : s_run_op(self, op);
+        step = many ? MANY : 1;
         if (err != OK)
             return err;
     }
@@ -249,6 +329,7 @@ static err_t s_query(engine_t *base, const statement_t *statement, const value_t
     err_t err = s_bind(self, statement, values, count, &stmt);
     if (err != OK)
         return err;
+    s_set_deadline(self);
     int code, width = sqlite3_column_count(stmt);
     assert_always(width <= STATEMENT_MAX_PARAMS);
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -310,7 +391,8 @@ err_t engine_sqlite_open(engine_t **self_p, const store_config_t *config, bool r
         err = s_take_lock(self, config->path, why);
     if (err == OK) {
         int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (reading ? 0 : SQLITE_OPEN_CREATE);
-        int code = sqlite3_open_v2(config->path, &self->db, flags, reading ? NULL : wal_file_vfs());
+        const char *vfs = wal_file_vfs();
+        int code = sqlite3_open_v2(config->path, &self->db, flags, reading ? NULL : vfs);
         if (code == SQLITE_OK)
             err = s_configure(self, reading);
         else

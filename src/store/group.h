@@ -1,7 +1,8 @@
 /* A group: the units of many writes, committed in one transaction.
  *
  * A unit is stored whole or not at all, and one that fails does not sink the others. The group first runs as if all
- * went well; when a unit fails after it has changed something, all is undone and run again with savepoints.
+ * went well; when a unit fails where that way cannot undo it alone, all is undone and run again more carefully, in the
+ * end with savepoints.
  * Sequence numbers come from the counter row, in the transaction; another writer on the same database is noticed
  * there, and nothing is stored twice under one number. Owned by one thread. */
 #pragma once
@@ -15,6 +16,8 @@
 typedef struct {
     err_t err;           /* OK: stored, once the group is committed */
     const char *message; /* when not OK; as long as the group is not cleared */
+    const StoreUnit *source;
+    size_t first_unit; /* of its write, from which the write counts */
     size_t first_op, op_count;
 } group_unit_t;
 
@@ -23,6 +26,7 @@ typedef struct {
     engine_op_t run;
     value_t *values; /* of run */
     topic_t *topic;  /* of its event; NULL without, or when it changed nothing */
+    size_t base;     /* bytes of its event's payload that come from an earlier event */
     uint64_t seq, topic_seq;
 } group_op_t;
 
@@ -31,9 +35,9 @@ group_t *group_new(void);
 void group_destroy(group_t **self_p);
 void group_clear(group_t *self);
 
-/* Adds a unit, which must live until group_clear and whose blobs may be written into (patches). Returns its
- * index. One that is wrong in itself fails alone. */
-size_t group_add(group_t *self, StoreUnit *unit);
+/* Adds the units of a write, which must live until group_clear and whose blobs may be written into or replaced
+ * (patches, payloads on earlier ones). Returns the index of the first. One that is wrong in itself fails alone. */
+size_t group_add(group_t *self, StoreWrite *write);
 size_t group_size(const group_t *self);
 /* Bytes of parameters and payloads. */
 size_t group_bytes(const group_t *self);

@@ -9,6 +9,14 @@ static bool s_unit_runs(const group_unit_t *unit) {
     return unit->err == OK && unit->op_count;
 }
 
+/* The same, once those before it have run: it fails when one that it comes after has. */
+static bool s_unit_can_run(group_t *self, group_unit_t *unit) {
+    for (size_t i = 0; i < unit->source->after_units_count && s_unit_runs(unit); i++)
+        if (self->units[unit->first_unit + unit->source->after_units[i]].err != OK)
+            group_fail_unit(self, unit, ERR_CONFLICT, "a unit that it comes after was not stored");
+    return s_unit_runs(unit);
+}
+
 /* ---- numbers ---- */
 
 /* Gives the op's event the next seq; it is taken back when the statement changes nothing. */
@@ -38,14 +46,21 @@ static void s_unnumber(group_t *self, group_op_t *op) {
     op->seq = op->topic_seq = 0;
 }
 
-static void s_patch(group_op_t *ops, size_t index) {
-    const StoreOp *source = ops[index].source;
+/* 0 for an op that published nothing. */
+static uint64_t s_seq_of(const group_t *self, const group_unit_t *unit, const StorePatch *patch) {
+    const group_unit_t *from = patch->unit ? &self->units[unit->first_unit + patch->unit - 1] : unit;
+    return patch->op < from->op_count ? self->ops[from->first_op + patch->op].seq : 0;
+}
+
+static void s_patch(group_t *self, const group_unit_t *unit, size_t index) {
+    group_op_t *op = &self->ops[unit->first_op + index];
+    const StoreOp *source = op->source;
     for (size_t i = 0; i < source->patches_count; i++) {
         const StorePatch *patch = &source->patches[i];
-        uint64_t seq = ops[patch->op].seq, little = htole64(seq);
-        value_t *value = patch->param == STORE_PATCH_EVENT ? NULL : &ops[index].values[patch->param];
+        uint64_t seq = s_seq_of(self, unit, patch), little = htole64(seq);
+        value_t *value = patch->param == STORE_PATCH_EVENT ? NULL : &op->values[patch->param];
         if (!value)
-            memcpy(source->event->payload->bytes + patch->offset, &little, 8);
+            memcpy(source->event->payload->bytes + op->base + patch->offset, &little, 8);
         else if (patch->offset < 0)
             value->integer = (int64_t)seq;
         else
@@ -55,7 +70,7 @@ static void s_patch(group_op_t *ops, size_t index) {
 
 /* ---- what the store writes by itself ---- */
 
-static void s_book_event(group_t *self, const group_op_t *op) {
+static void s_book_event(group_t *self, const statement_t *insert, const group_op_t *op) {
     static const char no_bytes[1];
     const StoreEvent *event = op->source->event;
     value_t *row = arena_take(&self->scratch, 7 * sizeof *row);
@@ -67,7 +82,7 @@ static void s_book_event(group_t *self, const group_op_t *op) {
     row[5] =
         event->payload ? value_blob(event->payload->bytes, event->payload->size) : value_blob(no_bytes, 0);
     row[6] = *event->traceparent ? value_text(event->traceparent) : VALUE_NONE;
-    group_add_run(self, (engine_op_t){statement_find("stream_event_insert"), row, 7, 0});
+    group_add_run(self, (engine_op_t){insert, row, 7, 0});
 }
 
 static void s_book_topic(group_t *self, const topic_t *topic, uint64_t count) {
@@ -109,11 +124,24 @@ static void s_book_batch(group_t *self) {
     group_add_run(self, (engine_op_t){statement_find("batch_insert"), row, 2, 0});
 }
 
+/* Those that begin in this group. */
+static void s_book_blocks(group_t *self, const sequence_t *sequence) {
+    uint64_t last = (sequence->last_seq + self->event_count) / SEQUENCE_BLOCK;
+    for (uint64_t block = sequence->last_seq / SEQUENCE_BLOCK + 1; block <= last; block++) {
+        value_t *row = arena_take(&self->scratch, 2 * sizeof *row);
+        row[0] = VALUE_OF_INT(block);
+        row[1] = VALUE_OF_INT(self->now_us / 1000);
+        group_add_run(self, (engine_op_t){statement_find("seq_block_insert"), row, 2, 0});
+    }
+}
+
 /* Adds them to the run; the counter comes last. */
 static void s_book(group_t *self, sequence_t *sequence) {
     uint64_t unsaved = sequence->last_seq + self->event_count - sequence->topics_seq;
+    const statement_t *insert = statement_find("stream_event_insert");
     for (size_t i = 0; i < self->event_count; i++)
-        s_book_event(self, self->events[i]);
+        s_book_event(self, insert, self->events[i]);
+    s_book_blocks(self, sequence);
     self->saves_topics = self->event_count && unsaved >= SEQUENCE_UNSAVED_MOST;
     if (self->saves_topics)
         s_book_topics(self, sequence);
@@ -140,12 +168,12 @@ static bool s_missed(const group_op_t *op) {
 
 /* Executes one op. The unit's failure is noted in it; the error returned is the group's. */
 static err_t s_run_op(group_t *self, sequence_t *sequence, group_unit_t *unit, size_t index) {
-    group_op_t *ops = &self->ops[unit->first_op], *op = &ops[index];
+    group_op_t *op = &self->ops[unit->first_op + index];
     size_t failed;
     err_t err = s_number(self, sequence, op);
     if (err != OK)
         return err;
-    s_patch(ops, index);
+    s_patch(self, unit, index);
     err = engine_run(sequence->engine, &op->run, 1, &failed);
     if (err == ERR_STORE_UNAVAILABLE)
         return err;
@@ -185,7 +213,7 @@ err_t group_run_in_turn(group_t *self, sequence_t *sequence, bool savepoints) {
     size_t failed = 0;
     err_t err = OK;
     for (size_t i = 0; i < self->unit_count && err == OK; i++)
-        if (s_unit_runs(&self->units[i]))
+        if (s_unit_can_run(self, &self->units[i]))
             err = s_run_unit(self, sequence, &self->units[i], savepoints);
     if (err != OK)
         return err;
@@ -200,11 +228,12 @@ static err_t s_lay_out(group_t *self, sequence_t *sequence) {
     for (size_t u = 0; u < self->unit_count; u++) {
         group_unit_t *unit = &self->units[u];
         group_op_t *ops = &self->ops[unit->first_op];
-        for (size_t i = 0; i < unit->op_count && s_unit_runs(unit); i++) {
+        size_t count = s_unit_can_run(self, unit) ? unit->op_count : 0;
+        for (size_t i = 0; i < count; i++) {
             err_t err = s_number(self, sequence, &ops[i]);
             if (err != OK)
                 return err;
-            s_patch(ops, i);
+            s_patch(self, unit, i);
             group_add_run(self, ops[i].run);
         }
     }

@@ -14,7 +14,7 @@
 /* The schema may belong to somebody who alone may make one: it is made only when it is not there. The lock goes
  * with the transaction. */
 #define POSTGRES_LOCK \
-    "SET LOCAL lock_timeout TO '0'; SELECT pg_advisory_xact_lock(hashtext('integration.schema'));"
+    "SET LOCAL lock_timeout TO '0'; SET LOCAL statement_timeout TO '0'; SELECT pg_advisory_xact_lock(hashtext('integration.schema'));"
 #define POSTGRES_SCHEMA                                                                        \
     "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'integration') THEN " \
     "CREATE SCHEMA integration; END IF; END $$;"
@@ -139,8 +139,10 @@ err_t migrate(engine_t *engine, const migration_t *migrations, size_t count, buf
     bool done = false;
     err_t err = OK;
     buf_clear(why);
+    engine->patient = true;
     while (err == OK && !done)
         err = s_step(&self, &done);
+    engine->patient = false;
     if (err != OK && why->size == 0)
         buf_printf(why, "migration %d: %s", self.version + 1, buf_str(&engine->error));
     return err;

@@ -24,7 +24,7 @@ typedef struct {
 } run_t;
 
 /* Which item is open for more rows of each of the last few BULK statements. */
-enum { OPEN_KINDS = 4 };
+enum { OPEN_KINDS = 8 };
 typedef struct {
     item_t *items[OPEN_KINDS];
     unsigned next;

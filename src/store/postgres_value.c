@@ -90,9 +90,12 @@ bool pg_array_add(buf_t *out, Oid type, const value_t *value) {
     const char *bytes = s_binary(value, type, number, &size);
     if (!bytes && value->kind != VALUE_NULL)
         return false;
-    s_append_int32(out, bytes ? (int32_t)size : -1);
+    uint32_t length = htobe32(bytes ? (uint32_t)size : UINT32_MAX);
+    buf_reserve(out, sizeof length + size);
+    memcpy(out->data + out->size, &length, sizeof length);
     if (size)
-        buf_append(out, bytes, size);
+        memcpy(out->data + out->size + sizeof length, bytes, size);
+    out->size += sizeof length + size;
     return true;
 }
 

@@ -10,6 +10,9 @@
 /* So many events at most, and those of one group, are counted again. */
 #define SEQUENCE_UNSAVED_MOST 8192
 
+/* seq_blocks has a row for each block of so many seqs, by which a time and a symbol are found. */
+#define SEQUENCE_BLOCK 4096
+
 typedef struct {
     engine_t *engine;
     topics_t *topics;

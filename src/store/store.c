@@ -131,41 +131,74 @@ void store_write_expect(store_write_t *self, int rows) {
     s_last_op(self)->expect_rows = rows;
 }
 
-static void s_add_patch(StoreOp *op, size_t from, uint32_t param, int32_t offset) {
+static void s_add_patch(StoreOp *op, StorePatch patch) {
     op->patches = s_grow(op->patches, op->patches_count, sizeof *op->patches);
-    op->patches[op->patches_count++] = (StorePatch){.op = (uint32_t)from, .param = param, .offset = offset};
+    op->patches[op->patches_count++] = patch;
 }
 
 void store_write_seq(store_write_t *self, size_t op, size_t param) {
-    s_add_patch(s_last_op(self), op, (uint32_t)param, -1);
+    s_add_patch(s_last_op(self), (StorePatch){.op = (uint32_t)op, .param = (uint32_t)param, .offset = -1});
 }
 
-/* A patch for every STORE_SEQ_OF in the bytes. Its pattern is not valid UTF-8, so text cannot hold it. */
-static void s_patch_marks(StoreOp *op, uint32_t param, const char *bytes, size_t size) {
-    uint64_t mark = htole64(STORE_SEQ_OF(0));
-    const char *from = bytes, *end = bytes + size, *at;
-    while (from < end && (at = memmem(from, (size_t)(end - from), (const char *)&mark + 2, 6))) {
-        uint16_t index;
-        from = at + 1;
-        if (at - bytes < 2)
-            continue;
-        memcpy(&index, at - 2, 2);
-        s_add_patch(op, le16toh(index), param, (int32_t)(at - 2 - bytes));
-        from = at + 6;
+void store_write_seq_of(store_write_t *self, size_t unit, size_t op, size_t param) {
+    s_add_patch(
+        s_last_op(self),
+        (StorePatch){.op = (uint32_t)op, .param = (uint32_t)param, .offset = -1, .unit = (uint32_t)unit + 1});
+}
+
+void store_write_after(store_write_t *self, size_t unit) {
+    StoreUnit *last = s_last_unit(self);
+    size_t count = last->after_units_count;
+    assert_always(unit + 1 < self->message.units_count);
+    if (count && last->after_units[count - 1] == unit)
+        return;
+    last->after_units = s_grow(last->after_units, count, sizeof *last->after_units);
+    last->after_units[last->after_units_count++] = (uint32_t)unit;
+}
+
+/* A number that looks like a mark may still be one of the caller's: only one that names an event is a mark. */
+static bool s_read_mark(const store_write_t *self, const char bytes[8], StorePatch *patch) {
+    uint64_t mark;
+    memcpy(&mark, bytes, 8);
+    mark = le64toh(mark);
+    uint32_t unit = mark >> 32 & 0xffff, op = mark & 0xffff, units = self->message.units_count;
+    if ((mark & 0xffff0000ffff0000) != STORE_SEQ_OF(0) || unit >= units)
+        return false;
+    const StoreUnit *source = &self->message.units[unit ? unit - 1 : units - 1];
+    patch->op = op;
+    patch->unit = unit;
+    return op < source->ops_count && source->ops[op].event;
+}
+
+/* A patch for every STORE_SEQ_OF in the bytes. It ends in a byte that UTF-8 does not use, so no text holds it. */
+static void s_patch_marks(store_write_t *self, uint32_t param, const char *bytes, size_t size) {
+    const char *from = size < 8 ? bytes + size : bytes + 7, *end = bytes + size, *at;
+    while (from < end && (at = memchr(from, STORE_SEQ_OF(0) >> 56, (size_t)(end - from)))) {
+        StorePatch patch = {.param = param, .offset = (int32_t)(at - 7 - bytes)};
+        bool is_mark = s_read_mark(self, at - 7, &patch);
+        if (is_mark)
+            s_add_patch(s_last_op(self), patch);
+        from = at + (is_mark ? 8 : 1);
     }
 }
 
 void store_write_event(store_write_t *self, const char *topic, const message_t *message, const void *payload,
                        const char *traceparent) {
+    store_write_event_on(self, 0, topic, message, payload, traceparent);
+}
+
+void store_write_event_on(store_write_t *self, uint64_t base_seq, const char *topic, const message_t *message,
+                          const void *payload, const char *traceparent) {
     StoreOp *op = s_last_op(self);
     assert_always(!op->event);
     StoreEvent *event = op->event = calloc(1, sizeof *event);
     assert_always(event && MESSAGE_SET(event->topic, topic) && MESSAGE_SET(event->schema, message->schema));
     assert_always(!traceparent || MESSAGE_SET(event->traceparent, traceparent));
+    event->base_seq = base_seq;
     buf_clear(&self->params);
     assert_always(message_encode(message, payload, &self->params) == OK);
     event->payload = message_bytes(buf_str(&self->params), self->params.size);
-    s_patch_marks(op, STORE_PATCH_EVENT, buf_str(&self->params), self->params.size);
+    s_patch_marks(self, STORE_PATCH_EVENT, buf_str(&self->params), self->params.size);
 }
 
 size_t store_write_answer_op(store_write_t *self, const Envelope *envelope, const char *schema,
@@ -190,7 +223,7 @@ void store_write_answer(store_write_t *self, call_t *call, const void *response)
     assert_always(message_encode(message, response, &payload) == OK);
     store_write_answer_op(self, envelope, message->schema, buf_str(&payload), payload.size,
                           call_get_outcome(call));
-    s_patch_marks(s_last_op(self), ANSWER_PAYLOAD, buf_str(&payload), payload.size);
+    s_patch_marks(self, ANSWER_PAYLOAD, buf_str(&payload), payload.size);
     buf_free(&payload);
     call_answer_recorded(call);
 }

@@ -28,13 +28,26 @@ void store_write_expect(store_write_t *self, int rows);
 /* The last op publishes this event when it changed a row. */
 void store_write_event(store_write_t *self, const char *topic, const message_t *message, const void *payload,
                        const char *traceparent);
+/* The same, for a message that an earlier event, with seq `base_seq`, published in full: `payload` holds only the
+ * fields that changed, and what names it in case that event is no longer kept: the two are one message after the
+ * other, so the later value of a field counts, and one that is left out (an implicit 0) stays. 0 =
+ * store_write_event. */
+void store_write_event_on(store_write_t *self, uint64_t base_seq, const char *topic, const message_t *message,
+                          const void *payload, const char *traceparent);
+/* The present unit is stored only if `unit`, an earlier one of this write, is; else it ends CONFLICT, unrun. */
+void store_write_after(store_write_t *self, size_t unit);
 /* Parameter `param` (from 0, an integer) of the last op receives the seq of the event of op `op` of the unit. */
 void store_write_seq(store_write_t *self, size_t op, size_t param);
+/* The same for an op of `unit`, an earlier one of this write; 0 when that was not stored. */
+void store_write_seq_of(store_write_t *self, size_t unit, size_t op, size_t param);
 
 /* When the call came with an Idempotency-Key: adds the op that records `response` as its answer, in the unit and
  * so in the transaction of its effect, and marks the call so that the gateway does not record it again. The
  * response's fixed64 fields whose value is STORE_SEQ_OF (op) receive the seq of that op's event. */
 #define STORE_SEQ_OF(op) (0xF5E90000D1CE0000ULL + (uint64_t)(op))
+/* The same for an op of an earlier unit of the write: 0 when that was not stored. Both also stand in the fixed64
+ * fields of an event's message. One that names no op with an event is a number like any other. */
+#define STORE_SEQ_OF_UNIT(unit, op) (STORE_SEQ_OF(op) + (((uint64_t)(unit) + 1) << 32))
 void store_write_answer(store_write_t *self, call_t *call, const void *response);
 
 /* Replaces the answer that store_write_answer recorded for the same call in an earlier write: for a call whose

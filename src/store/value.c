@@ -12,6 +12,8 @@ enum {
     TAG_NULL = 5 << 3 | 0
 };
 
+enum { HEAD_MOST = 11, LENGTH_MOST = 11 }; /* a tag and a varint */
+
 typedef struct {
     const uint8_t *at, *end;
 } cursor_t;
@@ -32,7 +34,7 @@ static size_t s_put_varint(uint8_t *at, uint64_t number) {
     return n;
 }
 
-static bool s_get_varint(cursor_t *from, uint64_t *number) {
+static bool s_get_long_varint(cursor_t *from, uint64_t *number) {
     *number = 0;
     for (int shift = 0; shift < 64 && from->at < from->end; shift += 7) {
         uint8_t byte = *from->at++;
@@ -43,7 +45,15 @@ static bool s_get_varint(cursor_t *from, uint64_t *number) {
     return false;
 }
 
-static bool s_get_bytes(cursor_t *from, cursor_t *part) {
+/* Most are one byte. */
+static inline bool s_get_varint(cursor_t *from, uint64_t *number) {
+    if (from->at == from->end || *from->at >= 0x80)
+        return s_get_long_varint(from, number);
+    *number = *from->at++;
+    return true;
+}
+
+static inline bool s_get_bytes(cursor_t *from, cursor_t *part) {
     uint64_t size;
     if (!s_get_varint(from, &size) || size > (uint64_t)(from->end - from->at))
         return false;
@@ -52,8 +62,8 @@ static bool s_get_bytes(cursor_t *from, cursor_t *part) {
     return true;
 }
 
-/* What comes before the bytes of text and blobs, or the whole Value of a number. */
-static size_t s_value_head(const value_t *value, uint8_t head[24]) {
+/* What comes before the bytes of text and blobs, or the whole Value of a number: HEAD_MOST bytes at most. */
+static size_t s_value_head(const value_t *value, uint8_t *head) {
     switch (value->kind) {
     case VALUE_INT: head[0] = TAG_INTEGER; return 1 + s_put_varint(head + 1, (uint64_t)value->integer);
     case VALUE_DOUBLE:
@@ -70,17 +80,21 @@ static size_t s_value_head(const value_t *value, uint8_t head[24]) {
 }
 
 void value_encode(buf_t *out, const value_t *value) {
-    bool has_bytes = value->kind == VALUE_TEXT || value->kind == VALUE_BLOB;
-    uint8_t head[24], length[12] = {TAG_VALUES};
+    size_t bytes = value->kind == VALUE_TEXT || value->kind == VALUE_BLOB ? value->size : 0;
+    uint8_t head[HEAD_MOST];
     size_t head_size = s_value_head(value, head);
-    size_t length_size = 1 + s_put_varint(length + 1, head_size + (has_bytes ? value->size : 0));
-    buf_append(out, length, length_size);
-    buf_append(out, head, head_size);
-    if (has_bytes && value->size)
-        buf_append(out, value->bytes, value->size);
+    buf_reserve(out, LENGTH_MOST + head_size + bytes);
+    uint8_t *at = (uint8_t *)out->data + out->size;
+    *at++ = TAG_VALUES;
+    at += s_put_varint(at, head_size + bytes);
+    memcpy(at, head, head_size);
+    if (bytes)
+        memcpy(at + head_size, value->bytes, bytes);
+    out->size = (size_t)((char *)at - out->data) + head_size + bytes;
+    out->data[out->size] = '\0';
 }
 
-static bool s_decode_number(cursor_t *from, uint8_t tag, value_t *value) {
+static inline bool s_decode_number(cursor_t *from, uint8_t tag, value_t *value) {
     uint64_t number;
     if (tag == TAG_REAL) {
         if (from->end - from->at < 8)
@@ -97,7 +111,7 @@ static bool s_decode_number(cursor_t *from, uint8_t tag, value_t *value) {
 }
 
 /* An empty Value is null. */
-static bool s_decode_value(cursor_t from, value_t *value) {
+static inline bool s_decode_value(cursor_t from, value_t *value) {
     *value = VALUE_NONE;
     while (from.at < from.end) {
         uint8_t tag = *from.at++;
@@ -117,7 +131,7 @@ static bool s_decode_value(cursor_t from, value_t *value) {
     return true;
 }
 
-static bool s_next_value(cursor_t *from, cursor_t *part) {
+static inline bool s_next_value(cursor_t *from, cursor_t *part) {
     return *from->at++ == TAG_VALUES && s_get_bytes(from, part);
 }
 

@@ -135,7 +135,10 @@ static int s_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int fl
     return code;
 }
 
+/* Before SQLite is first used, its memory statistics are turned off: they cost each allocation a lock that all
+ * connections share. */
 static void s_register(void) {
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* refused when something else has used SQLite before */
     s_default = sqlite3_vfs_find(NULL);
     if (!s_default)
         return;

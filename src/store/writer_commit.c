@@ -17,11 +17,9 @@ void writer_add(writer_t *self, call_t *call, pending_kind_t kind, StoreWrite *w
         assert_always(self->pending);
     }
     pending_t *pending = &self->pending[self->pending_count++];
-    *pending =
-        (pending_t){.call = call, .kind = kind, .write = *write, .first_unit = group_size(self->group)};
+    *pending = (pending_t){.call = call, .kind = kind, .write = *write};
     *write = (StoreWrite)StoreWrite_init_zero;
-    for (size_t i = 0; i < pending->write.units_count; i++)
-        group_add(self->group, &pending->write.units[i]);
+    pending->first_unit = group_add(self->group, &pending->write);
 }
 
 void writer_forget_pending(writer_t *self) {

@@ -128,7 +128,7 @@ static inline void add_signal(store_write_t *write, const char *id, const char *
     char topic[BUS_TOPIC_SIZE];
     IdempotencyState payload = IdempotencyState_init_zero;
     snprintf(topic, sizeof topic, "signal/execution/%s", symbol);
-    store_write_op(write, "signal_insert", "issssssddisssiiisssssissii", (int64_t)0, id, "analysis", source,
+    store_write_op(write, "signal_insert", "issssssddisssiiisssssissiin", (int64_t)0, id, "analysis", source,
                    "execution", symbol, "buy", 0.5, 0.75, (int64_t)3, "1d", NULL, NULL, (int64_t)7,
                    received_at, received_at + 300000, "{\"a\":1}", "{}", "routed", NULL, "routing-1",
                    (int64_t)-5, NULL, NULL, received_at, received_at);

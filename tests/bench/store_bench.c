@@ -1,7 +1,7 @@
 /* Measures the store below the bus: groups of signal units, each with its event, committed one group after the other.
  *
- * usage: bench-store-bench [sqlite | postgresql://...] [seconds]; SQLite in a temporary directory (TMPDIR)
- * when nothing is said.
+ * usage: bench-store-bench [sqlite | postgresql://...] [seconds] [group size]; SQLite in a temporary directory
+ * (TMPDIR) and all group sizes when nothing is said.
  * Prints one JSON object a group size; cpu_us is the thread's time a signal. */
 #include "base/clock.h"
 #include "base/ids.h"
@@ -37,7 +37,7 @@ static void s_add_signal(store_write_t *write, int number) {
     assert_always(MESSAGE_SET(signal.status, "routed"));
     assert_always(MESSAGE_SET(signal.routing_id, routing));
     signal.seq = STORE_SEQ_OF(0);
-    store_write_op(write, "signal_insert", "issssssddisssiiisssssissii", (int64_t)0, id, "analysis", "macro",
+    store_write_op(write, "signal_insert", "issssssddisssiiisssssissiin", (int64_t)0, id, "analysis", "macro",
                    "execution", symbol, "buy", 0.5, 0.75, (int64_t)3, "1d", NULL, NULL, (int64_t)number, now,
                    now + 300000, signal.data, signal.metadata, "routed", NULL, routing,
                    (int64_t)ids_random64(), NULL, NULL, now, now);
@@ -70,8 +70,7 @@ static void s_measure(const char *engine, group_t *group, sequence_t *sequence, 
         StoreWrite write = s_make_group(units);
         int64_t begin_us = clock_mono_us();
         double cpu_begin = s_cpu_seconds();
-        for (size_t i = 0; i < write.units_count; i++)
-            group_add(group, &write.units[i]);
+        group_add(group, &write);
         err_t err = group_commit(group, sequence);
         spent_us += clock_mono_us() - begin_us;
         cpu_seconds += s_cpu_seconds() - cpu_begin;
@@ -110,7 +109,8 @@ int main(int argc, char **argv) {
         return 1;
     group_t *group = group_new();
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        s_measure(link_engine_name(&link), group, &sequence, sizes[i], argc > 2 ? atof(argv[2]) : 2);
+        if (argc < 4 || atoi(argv[3]) == sizes[i])
+            s_measure(link_engine_name(&link), group, &sequence, sizes[i], argc > 2 ? atof(argv[2]) : 2);
     group_destroy(&group);
     topics_destroy(&sequence.topics);
     link_free(&link);

@@ -69,20 +69,25 @@ Test(config_yaml, lists_may_be_sequences) {
 }
 
 Test(config_yaml, services_override_the_adapter_settings_one_by_one) {
-    config_t *config = config_try_good("adapter: {timeout_ms: 500}\n"
-                                       "services:\n"
-                                       "  macro: {url: 'https://macro.example/base', pool_size: 4}\n"
-                                       "  flowhub:\n"
-                                       "    timeout_ms: 9000\n"
-                                       "    max_retries: 0\n"
-                                       "    health_interval_seconds: 5\n",
-                                       ARGS("ADAPTER_MAX_RETRIES=2"), NULL);
+    config_t *config =
+        config_try_good("adapter: {timeout_ms: 500}\n"
+                        "services:\n"
+                        "  macro: {url: 'https://macro.example/base', pool_size: 4}\n"
+                        "  flowhub:\n"
+                        "    timeout_ms: 9000\n"
+                        "    max_retries: 0\n"
+                        "    health_interval_seconds: 5\n"
+                        "    hedge_ms: 250\n"
+                        "    max_response_bytes: 4096\n",
+                        ARGS("ADAPTER_MAX_RETRIES=2", "ADAPTER_MAX_RESPONSE_BYTES=8192"), NULL);
     const config_service_t *macro = &config->services[SERVICE_MACRO],
                            *flowhub = &config->services[SERVICE_FLOWHUB];
     cr_assert_str_eq(macro->url, "https://macro.example/base");
     cr_assert(macro->pool_size == 4 && macro->timeout_ms == 500 && macro->max_retries == 2);
     cr_assert(flowhub->timeout_ms == 9000 && flowhub->max_retries == 0 &&
               flowhub->health_interval_seconds == 5);
+    cr_assert(flowhub->hedge_ms == 250 && flowhub->max_response_bytes == 4096);
+    cr_assert(macro->hedge_ms == 0 && macro->max_response_bytes == 8192);
     cr_assert_eq(flowhub->pool_size, 10);
     config_destroy(&config);
 }

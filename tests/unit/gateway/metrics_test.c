@@ -1,6 +1,6 @@
 /* Prometheus text, and the request figures behind it. */
+#include "base/process.h"
 #include "bus/fault.h"
-#include "gateway/process.h"
 #include "gateway/prometheus.h"
 #include "gateway/stats.h"
 #include "routes.gen.h"

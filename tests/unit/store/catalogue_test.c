@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MANY = 16 };
+
 static config_t s_config(char dir[32]) {
     strcpy(dir, "/tmp/integration-cat-XXXXXX");
     cr_assert(mkdtemp(dir));
@@ -42,10 +44,12 @@ static void s_try(engine_t *engine, const statement_t *statement) {
     }
     for (size_t i = 0; i < count; i++)
         values[i] = engine->klass->remote ? VALUE_NONE : VALUE_OF_INT(1);
-    engine_op_t op = {.statement = statement, .values = values, .value_count = count};
+    engine_op_t ops[MANY]; /* enough for those of a BULK statement to go together */
+    for (int i = 0; i < MANY; i++)
+        ops[i] = (engine_op_t){.statement = statement, .values = values, .value_count = count};
     cr_assert_eq(engine_begin(engine), OK);
     err_t err = s_is_query(statement) ? engine_query(engine, statement, values, count, s_stop_at_once, NULL)
-                                      : engine_run(engine, &op, 1, &failed);
+                                      : engine_run(engine, ops, statement->bulk ? MANY : 1, &failed);
     cr_assert(err == OK || err == ERR_CONFLICT, "%s on %s: %s: %s", statement->name, engine->klass->name,
               err_name(err), buf_str(&engine->error));
     engine_rollback(engine);

@@ -1,5 +1,5 @@
 /* Reading /proc/self. */
-#include "gateway/process.h"
+#include "base/process.h"
 
 #include <dirent.h>
 #include <math.h>
