@@ -17,6 +17,7 @@ typedef struct {
     const char *content_type, *idempotency_key, *traceparent, *request_id, *deadline_ms;
     json_t *json;                                    /* parsed body, NULL when there is none */
     char params[REQUEST_PARAMS][REQUEST_PARAM_SIZE]; /* decoded {…} segments of the route */
+    int peer_port;                                   /* of the connection */
 } request_t;
 
 typedef struct {

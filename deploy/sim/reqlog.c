@@ -18,7 +18,7 @@ typedef struct {
     char *idempotency_key, *traceparent, *request_id, *deadline_ms;
     size_t body_kept, body_size;
     int64_t at_ms, answered_ms;
-    int status;
+    int status, peer_port;
     bool replayed;
     const char *fault;
 } entry_t;
@@ -71,6 +71,7 @@ int64_t reqlog_open(reqlog_t *self, const request_t *request) {
                      .traceparent = s_copy(request->traceparent),
                      .request_id = s_copy(request->request_id),
                      .deadline_ms = s_copy(request->deadline_ms),
+                     .peer_port = request->peer_port,
                      .at_ms = clock_ms()};
     pthread_mutex_lock(&self->lock);
     entry.seq = ++self->last;
@@ -117,6 +118,7 @@ static json_t *s_entry_json(const entry_t *entry) {
         entry->body_kept < entry->body_size, "status", entry->status, "replayed", entry->replayed);
     s_set_text(item, "body", entry->body);
     s_set_text(item, "fault", entry->fault);
+    json_object_set_new(item, "peer_port", json_integer(entry->peer_port));
     json_object_set_new(item, "duration_ms",
                         entry->answered_ms ? json_integer(entry->answered_ms - entry->at_ms) : json_null());
     return item;

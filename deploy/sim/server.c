@@ -259,7 +259,8 @@ static void s_fill(exchange_t *x, const char *body, size_t body_size) {
                              .idempotency_key = mg_get_header(conn, "Idempotency-Key"),
                              .traceparent = mg_get_header(conn, "traceparent"),
                              .request_id = mg_get_header(conn, "X-Request-ID"),
-                             .deadline_ms = mg_get_header(conn, "X-Deadline-Ms")};
+                             .deadline_ms = mg_get_header(conn, "X-Deadline-Ms"),
+                             .peer_port = x->info->remote_port};
 }
 
 static bool s_refuse_body(exchange_t *x) {

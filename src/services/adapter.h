@@ -2,6 +2,9 @@
  * adapter.execution and adapter.flowhub, each with its own connections, circuit and retry budget, so that one
  * service that hangs leaves the other three alone.
  *
+ * A logical call takes one place in flight from its first attempt to its answer, or until it begins to wait for a job:
+ * polling a long job does not hold up quick calls. Beyond the limit calls wait, oldest first, until their deadline.
+ *
  * Takes    Call, RunJob, CancelJob, Probe, Reconnect, GetItem, GetConfig, SetLimit, ReportJob
  * Publishes evt/service/Changed (ServiceEvent) when the status of its service changes
  * Owns     the HTTP connections to the service, its breaker, retry budget and statistics */

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "routes.gen.h"
 #include "tables.gen.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,45 +30,9 @@ static err_t s_run_job(actor_t *actor, call_t *call, const void *request, void *
     return ERR_PENDING;
 }
 
-/* ---- CancelJob: best effort, one exchange; nothing left to cancel is a success ---- */
-
-typedef struct {
-    adapter_t *adapter;
-    call_t *call;
-} cancel_t;
-
-static void s_on_cancelled(actor_t *actor, void *context, const http_response_t *response) {
-    cancel_t *cancel = context;
-    CancelJobReply reply = {.cancelled = response->status >= 200 && response->status < 300};
-    bool nothing_left = response->status == 404 || response->status == 409;
-    if (response->err == OK && (reply.cancelled || nothing_left)) {
-        call_reply(actor, &cancel->call, &reply);
-    } else {
-        call_explain(cancel->call, ERR_SERVICE_UNAVAILABLE, "the job was not cancelled: %s (HTTP %d)",
-                     response->error, response->status);
-        call_fail(actor, &cancel->call, ERR_SERVICE_UNAVAILABLE);
-    }
-    free(cancel);
-}
-
 static err_t s_cancel_job(actor_t *actor, call_t *call, const void *request, void *response) {
     (void)response;
-    adapter_t *self = actor_state(actor);
-    const CancelJobRequest *input = request;
-    const Envelope *envelope = call_envelope(call);
-    cancel_t *cancel = calloc(1, sizeof *cancel);
-    assert_always(cancel);
-    *cancel = (cancel_t){self, call};
-    buf_t url = BUF_INIT;
-    buf_printf(&url, "%s/api/v1/jobs/", self->config->url);
-    reply_append_segment(&url, input->job_id);
-    http_request_t exchange = {.method = "DELETE",
-                               .url = buf_str(&url),
-                               .request_id = envelope->request_id,
-                               .traceparent = envelope->traceparent,
-                               .timeout_ms = ADAPTER_PROBE_TIMEOUT_MS};
-    http_client_send(self->http, &exchange, s_on_cancelled, cancel);
-    buf_free(&url);
+    cancel_start(actor_state(actor), call, request);
     return ERR_PENDING;
 }
 
@@ -89,7 +52,7 @@ void adapter_fill_item(adapter_t *self, ServiceItem *item) {
     item->response_time = (double)self->response_time_us / 1000.0;
     item->error_count = self->error_count;
     item->error = message_strdup(self->health_error);
-    item->has_circuit = item->has_pool = item->has_stats = true;
+    item->has_circuit = item->has_pool = item->has_stats = item->has_calls = true;
     MESSAGE_PUT(item->circuit.state, breaker_state_name(circuit));
     item->circuit.has_opened_at = circuit != BREAKER_CLOSED;
     item->circuit.opened_at = self->opened_at_ms;
@@ -98,14 +61,17 @@ void adapter_fill_item(adapter_t *self, ServiceItem *item) {
     size_t in_use = http_client_in_use(self->http);
     size_t idle = http_client_idle(self->http);
     item->pool = (ConnectionPool){(uint32_t)in_use, (uint32_t)idle, (uint32_t)self->config->pool_size};
+    bool measured = latency_count(&self->latency, now_us) > 0;
     item->stats = (ServiceStats){.requests = self->requests,
                                  .failures = self->failures,
                                  .retries = self->retries,
                                  .timeouts = self->timeouts,
-                                 .has_p50_ms = self->latency.count > 0,
-                                 .p50_ms = latency_quantile_ms(&self->latency, 0.5),
-                                 .has_p99_ms = self->latency.count > 0,
-                                 .p99_ms = latency_quantile_ms(&self->latency, 0.99)};
+                                 .hedges = self->hedges,
+                                 .has_p50_ms = measured,
+                                 .p50_ms = latency_quantile_ms(&self->latency, now_us, 0.5),
+                                 .has_p99_ms = measured,
+                                 .p99_ms = latency_quantile_ms(&self->latency, now_us, 0.99)};
+    item->calls = (CallLoad){self->in_flight, self->queued, bulkhead_limit(self)};
 }
 
 static err_t s_get_item(actor_t *actor, call_t *call, const void *request, void *response) {
@@ -166,6 +132,10 @@ static err_t s_get_config(actor_t *actor, call_t *call, const void *request, voi
     config->pool_size = (uint32_t)self->config->pool_size;
     config->connect_timeout_ms = ADAPTER_CONNECT_TIMEOUT_MS;
     config->health_interval_seconds = (uint32_t)self->config->health_interval_seconds;
+    config->hedge_ms = (uint32_t)self->config->hedge_ms;
+    config->max_response_bytes = (uint64_t)self->config->max_response_bytes;
+    config->max_in_flight = bulkhead_limit(self);
+    config->max_queued = ADAPTER_MAX_QUEUED;
     config->has_circuit = config->has_retry_budget = true;
     config->circuit = (CircuitConfig){.failure_ratio = BREAKER_FAILURE_RATIO,
                                       .min_calls = BREAKER_MIN_CALLS,
@@ -181,8 +151,9 @@ static err_t s_get_config(actor_t *actor, call_t *call, const void *request, voi
 static err_t s_set_limit(actor_t *actor, call_t *call, const void *request, void *response) {
     (void)call;
     adapter_t *self = actor_state(actor);
-    self->max_in_flight = ((const SetLimitRequest *)request)->max_in_flight;
-    *(SetLimitReply *)response = (SetLimitReply){self->max_in_flight, (uint32_t)self->operation_count};
+    bulkhead_set_limit(self, ((const SetLimitRequest *)request)->max_in_flight);
+    *(SetLimitReply *)response = (SetLimitReply){
+        .max_in_flight = bulkhead_limit(self), .in_flight = self->in_flight, .queued = self->queued};
     return OK;
 }
 
@@ -190,12 +161,21 @@ static err_t s_report_job(actor_t *actor, call_t *call, const void *request, voi
     (void)call;
     const ReportJobRequest *report = request;
     ReportJobReply *reply = response;
-    reply->accepted = job_wait_nudge(actor_state(actor), report->job_id);
+    reply->accepted = job_wait_report(actor_state(actor), report);
     MESSAGE_PUT(reply->job_id, report->job_id);
     return OK;
 }
 
 /* ---- Life ---- */
+
+static http_client_t *s_client(actor_t *actor, const config_service_t *service, int64_t pool_size,
+                               int64_t connect_timeout_ms) {
+    http_client_options_t options = {.pool_size = pool_size,
+                                     .connect_timeout_ms = connect_timeout_ms,
+                                     .response_cap = (size_t)service->max_response_bytes,
+                                     .ca_file = actor_config(actor)->adapter_ca_file};
+    return http_client_new(actor, &options);
+}
 
 static err_t s_start(actor_t *actor, const void *args) {
     const adapter_args_t *adapter_args = args;
@@ -206,9 +186,8 @@ static err_t s_start(actor_t *actor, const void *args) {
     self->profile = &s_profiles[self->service];
     self->config = &actor_config(actor)->services[self->service];
     breaker_init(&self->breaker);
-    self->http =
-        http_client_new(actor, self->config->pool_size, ADAPTER_CONNECT_TIMEOUT_MS, ADAPTER_RESPONSE_CAP);
-    self->probes = http_client_new(actor, ADAPTER_PROBE_POOL, ADAPTER_PROBE_TIMEOUT_MS, ADAPTER_RESPONSE_CAP);
+    self->http = s_client(actor, self->config, self->config->pool_size, ADAPTER_CONNECT_TIMEOUT_MS);
+    self->probes = s_client(actor, self->config, ADAPTER_PROBE_POOL, ADAPTER_PROBE_TIMEOUT_MS);
     if (!self->http || !self->probes) {
         http_client_destroy(&self->http);
         http_client_destroy(&self->probes);
@@ -222,10 +201,12 @@ static err_t s_start(actor_t *actor, const void *args) {
 
 static void s_stop(actor_t *actor) {
     adapter_t *self = actor_state(actor);
+    self->stopping = true;
     http_client_destroy(&self->probes); /* first: their answers tell of the other's connections */
     http_client_destroy(&self->http);
     while (self->operations)
         operation_fail(self->operations, ERR_SHUTTING_DOWN, "the adapter is stopping");
+    job_reports_clear(&self->reports);
     health_free(self);
     free(self);
 }
@@ -244,7 +225,10 @@ static void s_describe(actor_t *actor, ComponentStatus *status) {
     actor_gauge(actor, "requests_total", "HTTP exchanges with the service", (double)self->requests);
     actor_gauge(actor, "failures_total", "HTTP exchanges that failed", (double)self->failures);
     actor_gauge(actor, "retries_total", "Attempts beyond the first", (double)self->retries);
-    actor_gauge(actor, "in_flight", "Calls that have not been answered yet", (double)self->operation_count);
+    actor_gauge(actor, "hedges_total", "Second attempts at reads that were slow", (double)self->hedges);
+    actor_gauge(actor, "pending", "Calls that have not been answered yet", (double)self->operation_count);
+    actor_gauge(actor, "in_flight", "Calls that occupy the service", (double)self->in_flight);
+    actor_gauge(actor, "queued", "Calls that wait for one in flight to end", (double)self->queued);
     actor_gauge(actor, "circuit_open", "1 while the circuit is not closed", circuit != BREAKER_CLOSED);
 }
 

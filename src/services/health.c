@@ -41,6 +41,8 @@ void health_watch_circuit(adapter_t *self) {
     log_warning("circuit changed", LOG_STR("service", service_names[self->service]),
                 LOG_STR("circuit", breaker_state_name(self->breaker.state)));
     s_publish(self, self->status);
+    if (self->breaker.state == BREAKER_OPEN)
+        bulkhead_circuit_opened(self);
 }
 
 static void s_set(adapter_t *self, const char *status, const char *error) {

@@ -17,6 +17,8 @@
 
 #define RETRY_AFTER_MAX_S 86400
 
+typedef http_exchange_t exchange_t;
+
 /* The connections that were opened since the start or the last reset. A pool that was reset lives on, out of use,
  * until its last exchange has ended. */
 typedef struct pool_s {
@@ -27,8 +29,8 @@ typedef struct pool_s {
     size_t exchanges;
 } pool_t;
 
-typedef struct exchange_s {
-    struct exchange_s *next, *previous; /* in http_client_s.exchanges */
+struct http_exchange_s {
+    exchange_t *next, *previous; /* in http_client_s.exchanges */
     pool_t *pool;
     CURL *easy;
     struct curl_slist *headers;
@@ -36,20 +38,17 @@ typedef struct exchange_s {
     buf_t response;
     bool too_large;
     bool replayed;
-    int64_t retry_after_ms;
     int64_t started_us;
     http_done_fn *done;
     void *context;
     char error[CURL_ERROR_SIZE];
-} exchange_t;
+};
 
 struct http_client_s {
     actor_t *actor;
     pool_t *pool;    /* new exchanges go here */
     pool_t *retired; /* each has exchanges */
-    size_t response_cap;
-    int64_t pool_size;
-    int64_t connect_timeout_ms;
+    http_client_options_t options;
     exchange_t *exchanges;
     size_t exchange_count;
     size_t open_sockets;
@@ -147,9 +146,9 @@ static pool_t *s_pool_new(http_client_t *client) {
     curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
     curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, s_timer_wanted);
     curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
-    curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, (long)client->pool_size);
-    curl_multi_setopt(self->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)client->pool_size);
-    curl_multi_setopt(self->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)(client->pool_size + 1) / 2);
+    curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, (long)client->options.pool_size);
+    curl_multi_setopt(self->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)client->options.pool_size);
+    curl_multi_setopt(self->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)(client->options.pool_size + 1) / 2);
     return self;
 }
 
@@ -176,16 +175,13 @@ static void s_global_init(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-http_client_t *http_client_new(actor_t *actor, int64_t pool_size, int64_t connect_timeout_ms,
-                               size_t response_cap) {
+http_client_t *http_client_new(actor_t *actor, const http_client_options_t *options) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, s_global_init);
     http_client_t *self = calloc(1, sizeof *self);
     assert_always(self);
     self->actor = actor;
-    self->response_cap = response_cap;
-    self->connect_timeout_ms = connect_timeout_ms;
-    self->pool_size = pool_size;
+    self->options = *options;
     self->pool = s_pool_new(self);
     if (!self->pool) {
         free(self);
@@ -243,7 +239,7 @@ void http_client_reset_connections(http_client_t *self) {
 static size_t s_on_body(char *bytes, size_t size, size_t count, void *context) {
     exchange_t *exchange = context;
     size_t total = size * count;
-    if (exchange->response.size + total > exchange->pool->client->response_cap) {
+    if (exchange->response.size + total > exchange->pool->client->options.response_cap) {
         exchange->too_large = true;
         return 0; /* ends the transfer */
     }
@@ -268,15 +264,8 @@ static size_t s_on_header(char *line, size_t size, size_t count, void *context) 
     size_t total = size * count;
     const char *value;
     size_t value_size;
-    if (s_header_is(line, total, "Retry-After", &value, &value_size)) {
-        char text[16] = "";
-        memcpy(text, value, value_size < sizeof text - 1 ? value_size : sizeof text - 1);
-        long seconds = strtol(text, NULL, 10); /* a date counts as not said */
-        exchange->retry_after_ms =
-            seconds > 0 ? (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * INT64_C(1000) : 0;
-    } else if (s_header_is(line, total, "Idempotent-Replayed", &value, &value_size)) {
+    if (s_header_is(line, total, "Idempotent-Replayed", &value, &value_size))
         exchange->replayed = value_size >= 4 && strncasecmp(value, "true", 4) == 0;
-    }
     return total;
 }
 
@@ -332,8 +321,12 @@ static void s_set_options(exchange_t *exchange, const http_request_t *request) {
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (self->options.ca_file && *self->options.ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, self->options.ca_file);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)self->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)self->options.connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the environment's proxies are not for these services */
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, s_on_body);
@@ -350,7 +343,8 @@ static void s_set_options(exchange_t *exchange, const http_request_t *request) {
     s_set_headers(exchange, request);
 }
 
-void http_client_send(http_client_t *self, const http_request_t *request, http_done_fn *done, void *context) {
+http_exchange_t *http_client_send(http_client_t *self, const http_request_t *request, http_done_fn *done,
+                                  void *context) {
     assert_always(request->timeout_ms > 0);
     exchange_t *exchange = calloc(1, sizeof *exchange);
     assert_always(exchange);
@@ -368,6 +362,20 @@ void http_client_send(http_client_t *self, const http_request_t *request, http_d
     self->exchange_count++;
     self->pool->exchanges++;
     curl_multi_add_handle(self->pool->multi, exchange->easy);
+    return exchange;
+}
+
+/* A retired pool that is left without exchanges is freed when the next exchange ends: this may be called from within
+ * a done function, while the pool is being read. */
+void http_client_abort(http_exchange_t **exchange_p) {
+    if (*exchange_p)
+        s_exchange_free(*exchange_p);
+    *exchange_p = NULL;
+}
+
+void http_client_hand_over(http_exchange_t *exchange, http_done_fn *done, void *context) {
+    exchange->done = done;
+    exchange->context = context;
 }
 
 size_t http_client_in_use(const http_client_t *self) {
@@ -386,22 +394,31 @@ static err_t s_err_of(const exchange_t *exchange, CURLcode code) {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
     case CURLE_BAD_CONTENT_ENCODING: return ERR_PROTOCOL;
     default: return ERR_SERVICE_UNAVAILABLE;
     }
+}
+
+/* 0 = not said, or over. */
+static int64_t s_retry_after_ms(CURL *easy) {
+    curl_off_t seconds = 0;
+    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+    return seconds > 0 ? (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * INT64_C(1000) : 0;
 }
 
 static void s_finish(http_client_t *self, exchange_t *exchange, CURLcode code) {
     long status = 0;
     char too_large[64];
     curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
-    snprintf(too_large, sizeof too_large, "the body is larger than %zu bytes", self->response_cap);
+    snprintf(too_large, sizeof too_large, "the body is larger than %zu bytes", self->options.response_cap);
     http_response_t response = {
         .err = s_err_of(exchange, code),
         .status = code == CURLE_OK ? (int)status : 0,
         .body = buf_str(&exchange->response),
         .size = exchange->response.size,
-        .retry_after_ms = exchange->retry_after_ms,
+        .retry_after_ms = s_retry_after_ms(exchange->easy),
         .replayed = exchange->replayed,
         .duration_us = clock_mono_us() - exchange->started_us,
         .error = exchange->too_large ? too_large

@@ -1,7 +1,7 @@
 /* HTTP to one downstream service: libcurl's multi interface on an actor's loop.
  *
- * Requests never block; each ends in exactly one call of its done function, also when it is cancelled by
- * http_client_destroy (ERR_SHUTTING_DOWN). Connections are pooled and reused; redirects are not followed; TLS
+ * Requests never block; each ends in exactly one call of its done function, also when it is ended by
+ * http_client_destroy (ERR_SHUTTING_DOWN), or in http_client_abort. Connections are pooled and reused; redirects are not followed; TLS
  * certificates are verified; a body above the cap is a protocol error. A kept connection may turn out to have been
  * closed by the server: when it ends before the first byte of an answer, libcurl itself sends the same request, key and
  * all, over a fresh one; that is not to be switched off. Belongs to the actor's thread. */
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 typedef struct http_client_s http_client_t;
+typedef struct http_exchange_s http_exchange_t; /* under way: from http_client_send until its done function */
 
 /* A request; everything is copied. */
 typedef struct {
@@ -27,11 +28,12 @@ typedef struct {
 /* What came of it; borrowed during the done call. */
 typedef struct {
     err_t err;  /* OK: a status was received; else ERR_DEADLINE_EXCEEDED, ERR_SERVICE_UNAVAILABLE (connect,
-                        * reset, half a body), ERR_PROTOCOL (too large, not HTTP), ERR_SHUTTING_DOWN */
+                        * reset, half a body), ERR_PROTOCOL (too large, not HTTP, a certificate that
+                        * is not trusted), ERR_SHUTTING_DOWN */
     int status; /* 0 without an answer */
     const char *body; /* NUL-terminated, "" when empty */
     size_t size;
-    int64_t retry_after_ms; /* 0 = not said; a day at most */
+    int64_t retry_after_ms; /* said in seconds or as a date; 0 = not said; a day at most */
     bool replayed;          /* Idempotent-Replayed: true */
     int64_t duration_us;
     const char *error; /* the library's words; "" when OK */
@@ -39,14 +41,29 @@ typedef struct {
 
 typedef void(http_done_fn)(actor_t *actor, void *context, const http_response_t *response);
 
-/* `pool_size` connections in all, half of them at most to one host (5 of the usual 10); what finds none free waits
- * for one within its time-out. `response_cap` bytes a body. NULL when libcurl cannot start. */
-http_client_t *http_client_new(actor_t *actor, int64_t pool_size, int64_t connect_timeout_ms,
-                               size_t response_cap);
+typedef struct {
+    int64_t
+        pool_size; /* connections in all, half of them at most to one host (5 of the usual 10); what finds none
+                        * free waits for one within its time-out */
+    int64_t connect_timeout_ms;
+    size_t response_cap; /* bytes of a body */
+    const char *
+        ca_file; /* PEM, trusted instead of the system's authorities; NULL or empty = the system's; borrowed */
+} http_client_options_t;
+
+/* NULL when libcurl cannot start. */
+http_client_t *http_client_new(actor_t *actor, const http_client_options_t *options);
 void http_client_destroy(http_client_t **self_p);
 
 /* Sends; the done function is called on a later turn. */
-void http_client_send(http_client_t *self, const http_request_t *request, http_done_fn *done, void *context);
+http_exchange_t *http_client_send(http_client_t *self, const http_request_t *request, http_done_fn *done,
+                                  void *context);
+
+/* Ends the exchange without a word: its connection is closed, its done function is not called. */
+void http_client_abort(http_exchange_t **exchange_p);
+
+/* Another takes the answer, in place of whom http_client_send was told. */
+void http_client_hand_over(http_exchange_t *exchange, http_done_fn *done, void *context);
 
 /* Closes idle connections and forgets resolved names: the next request connects anew. Exchanges under way end on
  * their old connections, which are closed then. */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define RETRY_MAX_ATTEMPTS   4
 #define RETRY_DELAY_FIRST_MS 200
 #define RETRY_DELAY_MAX_MS   10000
 

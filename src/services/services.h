@@ -1,7 +1,7 @@
 /* The services component: the four downstream services as the outside sees them. It fronts the adapters (see
  * adapter.h) and holds nothing itself.
  *
- * Takes     ListServices, GetService, CheckService, ReconnectService, GetServiceConfig
+ * Takes     ListServices, GetService, CheckService, ReconnectService, GetServiceConfig, ReportJob
  * Hears     evt/service/Changed; puts each change on the signal stream, topic service/<name>/<status>
  * Publishes nothing on the bus */
 #pragma once

@@ -89,6 +89,12 @@ static err_t s_check_service(actor_t *actor, call_t *call, const void *request, 
     return s_forward(actor, call, input->service, &rpc_Adapter_Probe, &probe, s_on_checked);
 }
 
+static err_t s_report_job(actor_t *actor, call_t *call, const void *request, void *response) {
+    (void)response;
+    const ReportJobRequest *input = request;
+    return s_forward(actor, call, input->service, &rpc_Adapter_ReportJob, request, s_on_forwarded);
+}
+
 /* ---- All services: asked side by side ---- */
 
 typedef struct {
@@ -181,6 +187,7 @@ static const actor_command_t s_commands[] = {
     {&rpc_ServiceRegistry_CheckService, s_check_service},
     {&rpc_ServiceRegistry_ReconnectService, s_reconnect_service},
     {&rpc_ServiceRegistry_GetServiceConfig, s_get_service_config},
+    {&rpc_ServiceRegistry_ReportJob, s_report_job},
     {NULL, NULL},
 };
 

@@ -23,6 +23,7 @@
 #define POOL_POLL_FIRST_MS 100
 #define POOL_POLL_MAX_MS   2000
 #define STORE_RETRY_MS     500
+#define CANCEL_US          10000000
 
 #define JOB_GIVE_UP_MS 1800000 /* of the backtest, when VALIDATION_TIMEOUT_SECONDS allows more */
 
@@ -37,6 +38,9 @@ typedef struct run_s {
     Validation result;
     validation_parts_t parts;
     part_t historical, forward;
+    bool storing;        /* it is over, its end is being stored */
+    bool cancelled;      /* what still comes changes nothing */
+    uint64_t pool_timer; /* until the pool is looked at again; 0 = none */
     char *performance;
     char why[256]; /* of the first part that did not finish well */
     int64_t started_us, deadline_us, pool_poll_ms;
@@ -54,6 +58,7 @@ static void s_free(run_t *self) {
     while (*at != self)
         at = &(*at)->next;
     *at = self->next;
+    actor_timer_cancel(self->actor, &self->pool_timer);
     message_release(ValidateCycleRequest_message(), &self->request);
     message_release(Validation_message(), &self->result);
     free(self->performance);
@@ -143,13 +148,19 @@ static void s_forward_done(run_t *self) {
 
 static void s_send_pool_status(actor_t *actor, void *context);
 
+static void s_on_pool_timer(actor_t *actor, void *context) {
+    run_t *self = context;
+    self->pool_timer = 0;
+    s_send_pool_status(actor, self);
+}
+
 static void s_look_again(actor_t *actor, run_t *self, const char *why) {
     int64_t delay_ms = self->pool_poll_ms;
     self->pool_poll_ms = delay_ms * 2 < POOL_POLL_MAX_MS ? delay_ms * 2 : POOL_POLL_MAX_MS;
     if (clock_mono_us() + delay_ms * 1000 >= self->deadline_us)
         s_end_part(self, &self->forward, PART_TIMEOUT, "pool", why);
     else
-        actor_timer_once(actor, delay_ms, s_send_pool_status, self);
+        self->pool_timer = actor_timer_once(actor, delay_ms, s_on_pool_timer, self);
 }
 
 static void s_on_pool_status(actor_t *actor, void *context, err_t err, const void *response,
@@ -170,7 +181,7 @@ static void s_on_pool_status(actor_t *actor, void *context, err_t err, const voi
     json_decref(root);
     if (usable)
         s_forward_done(self);
-    else if (!coming)
+    else if (!coming || self->cancelled)
         s_end_part(self, &self->forward, PART_FAILED, "pool", why);
     else
         s_look_again(actor, self, why);
@@ -205,7 +216,9 @@ static void s_on_pool_created(actor_t *actor, void *context, err_t err, const vo
     bool named = pool_id && *pool_id && MESSAGE_SET(self->result.forward.pool_id, pool_id);
     json_decref(root);
     self->result.forward.has_pool_id = named;
-    if (named)
+    if (self->cancelled)
+        s_end_part(self, &self->forward, PART_FAILED, "pool", "cancelled");
+    else if (named)
         s_send_pool_status(actor, self);
     else
         s_end_part(self, &self->forward, PART_FAILED, "pool", "the answer names no pool_id");
@@ -224,12 +237,60 @@ static void s_send_pool(run_t *self) {
     message_release(AdapterCall_message(), &call);
 }
 
+/* ---- Cancelling ---- */
+
+static void s_on_part_cancelled(actor_t *actor, void *context, err_t err, const void *response,
+                                const Fault *fault) {
+    (void)actor;
+    (void)context;
+    (void)response;
+    if (err != OK && err != ERR_SHUTTING_DOWN)
+        log_warning("a call of a cancelled validation was not cancelled", LOG_ERRT(err),
+                    LOG_STR("error", fault->message));
+}
+
+/* The adapter ends the call, which then fails, and the job that it may have started. */
+static void s_cancel_part(run_t *self, const char *call) {
+    CancelJobRequest request = CancelJobRequest_init_zero;
+    actor_request_options_t options = {.component = adapter_names[SERVICE_EXECUTION],
+                                       .deadline_us = clock_mono_us() + CANCEL_US,
+                                       .on_behalf = self->call};
+    request.has_idempotency_key = true;
+    snprintf(request.idempotency_key, sizeof request.idempotency_key, "%s/strategy_validation/%s",
+             self->request.cycle_id, call);
+    actor_request(self->actor, &rpc_Adapter_CancelJob, &request, &options, s_on_part_cancelled, NULL);
+}
+
+bool validation_cancel(actor_t *actor, const char *cycle_id) {
+    bool found = false;
+    for (run_t *self = *s_list(actor), *next; self; self = next) {
+        next = self->next;
+        if (strcmp(self->request.cycle_id, cycle_id) != 0 || self->storing)
+            continue;
+        found = self->cancelled = true;
+        if (self->historical == PART_OPEN)
+            s_cancel_part(self, "backtest");
+        if (self->forward == PART_OPEN)
+            s_cancel_part(self, "pool");
+        if (self->pool_timer) {
+            actor_timer_cancel(actor, &self->pool_timer);
+            s_end_part(self, &self->forward, PART_FAILED, "pool", "cancelled");
+        }
+    }
+    return found;
+}
+
 /* ---- The gate ---- */
 
 static void s_on_probed(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
     (void)actor;
     run_t *self = context;
     const ServiceItem *item = response;
+    if (self->cancelled) {
+        self->historical = self->forward = PART_FAILED;
+        s_finish(self);
+        return;
+    }
     if (err == OK && strcmp(item->status, "healthy") == 0) {
         s_send_pool(self);
         s_send_backtest(self);
@@ -275,6 +336,8 @@ static void s_fill_parts(run_t *self) {
 }
 
 static const char *s_status(const run_t *self) {
+    if (self->cancelled)
+        return "failed";
     if (self->historical == PART_DONE && self->forward == PART_DONE)
         return "completed";
     return self->historical == PART_TIMEOUT || self->forward == PART_TIMEOUT ? "timeout" : "failed";
@@ -327,6 +390,8 @@ static void s_store(actor_t *actor, void *context) {
 
 static void s_finish(run_t *self) {
     Validation *result = &self->result;
+    if (self->cancelled)
+        snprintf(self->why, sizeof self->why, "cancelled");
     if (self->historical == PART_STOPPED || self->forward == PART_STOPPED) {
         call_fail(self->actor, &self->call, ERR_SHUTTING_DOWN);
         s_free(self);
@@ -346,6 +411,7 @@ static void s_finish(run_t *self) {
              LOG_STR("cycle_id", result->cycle_id), LOG_STR("status", result->validation_status),
              LOG_STR("tier", result->has_tier ? result->tier : NULL), LOG_STR("error", result->error));
     actor_count(self->actor, "validations_total", "Validations that ended", 1);
+    self->storing = true;
     s_store(self->actor, self);
 }
 
@@ -355,6 +421,11 @@ static void s_on_inserted(actor_t *actor, void *context, err_t err, const void *
                           const Fault *fault) {
     run_t *self = context;
     err = s_written(err, response);
+    if (err == OK && self->cancelled) {
+        self->historical = self->forward = PART_FAILED;
+        s_finish(self);
+        return;
+    }
     if (err == OK) {
         s_probe(self);
         return;

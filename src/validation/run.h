@@ -7,6 +7,9 @@
 /* Starts; answers the call with the stored Validation. */
 err_t validation_run(actor_t *actor, call_t *call, const ValidateCycleRequest *request);
 
+/* Cancels the validation of the cycle, whose call then ends with one that failed. False when none is under way. */
+bool validation_cancel(actor_t *actor, const char *cycle_id);
+
 /* Rows of the store. */
 err_t validation_list(actor_t *actor, call_t *call, const void *request, void *response);
 err_t validation_get(actor_t *actor, call_t *call, const void *request, void *response);

@@ -1,8 +1,8 @@
 /* The validation coordinator: a backtest over history and a sandbox pool, side by side, before anything of a cycle
  * is dispatched. What did not finish is a timeout without scores: it fails closed.
  *
- * Takes     ValidateCycle (from the coordinator), ListValidations, GetValidation
- * Asks      adapter.execution: health, backtest/run, quantum/pool/create and its status
+ * Takes     ValidateCycle and CancelValidation (from the coordinator), ListValidations, GetValidation
+ * Asks      adapter.execution: health, backtest/run, quantum/pool/create and its status; to cancel them
  * Owns      the validations under way; each has a row in the store */
 #pragma once
 

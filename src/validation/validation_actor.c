@@ -9,10 +9,18 @@ static err_t s_validate_cycle(actor_t *actor, call_t *call, const void *request,
     return validation_run(actor, call, request);
 }
 
+static err_t s_cancel_validation(actor_t *actor, call_t *call, const void *request, void *response) {
+    (void)call;
+    CancelValidationReply *reply = response;
+    reply->cancelled = validation_cancel(actor, ((const CancelValidationRequest *)request)->cycle_id);
+    return OK;
+}
+
 static const actor_command_t s_commands[] = {
     {&rpc_ValidationCoordinator_ListValidations, validation_list},
     {&rpc_ValidationCoordinator_GetValidation, validation_get},
     {&rpc_ValidationCoordinator_ValidateCycle, s_validate_cycle},
+    {&rpc_ValidationCoordinator_CancelValidation, s_cancel_validation},
     {NULL, NULL},
 };
 

@@ -72,6 +72,32 @@ HOSTILE_TEST(a_retry_after_of_ages_is_no_wait, HTTP("503 Later", "Retry-After: 9
     message_release(Fault_message(), &fault);
 }
 
+static void s_expect_retry_after(flow_t *f, uint32_t attempts, uint32_t retry_after_seconds) {
+    AdapterCall call = AdapterCall_init_zero;
+    AdapterResult result = AdapterResult_init_zero;
+    Fault fault = Fault_init_zero;
+    MESSAGE_PUT(call.method, "GET");
+    call.path = message_strdup("/api/v1/macro/state");
+    cr_assert_eq(flow_ask(f, adapter_names[SERVICE_MACRO], 5000, &rpc_Adapter_Call, &call, &result, &fault),
+                 ERR_SERVICE_UNAVAILABLE);
+    cr_assert(fault.attempts == attempts && fault.retry_after_seconds == retry_after_seconds,
+              "%s, after %u s", fault_text(&fault), fault.retry_after_seconds);
+    message_release(AdapterCall_message(), &call);
+    message_release(Fault_message(), &fault);
+}
+
+HOSTILE_TEST(a_retry_after_may_be_a_date,
+             HTTP("503 Later", "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\n", "{}")) {
+    (void)server;
+    s_expect_retry_after(f, 1, 86400);
+}
+
+HOSTILE_TEST(a_retry_after_that_is_over_or_no_time_is_not_said,
+             HTTP("503 Later", "Retry-After: Mon, 01 Jan 2001 00:00:00 GMT\r\nRetry-After: soon\r\n", "{}")) {
+    (void)server;
+    s_expect_retry_after(f, 4, 0);
+}
+
 HOSTILE_TEST(success_false_under_200_is_a_refusal,
              HTTP("200 OK", "",
                   "{\"success\":false,\"error\":{\"code\":\"NO\",\"message\":\"not today\"}}")) {

@@ -191,6 +191,51 @@ VALIDATION_TEST(a_pool_that_does_not_answer_is_a_timeout) {
     s_expect_unfinished(f, "timeout", "pool: ");
 }
 
+VALIDATION_TEST(both_halves_run_side_by_side) {
+    simulator_fault(&f->sim, SIM_EXECUTION, "{\"path_prefix\":\"" BACKTEST "\",\"latency_ms\":900}");
+    simulator_fault(&f->sim, SIM_EXECUTION, "{\"path_prefix\":\"" POOLS "/create\",\"latency_ms\":900}");
+    Validation validation = s_validate(f, "cycle-1", 0.7);
+    cr_assert_str_eq(validation.validation_status, "completed", "%s", validation.error);
+    cr_assert(validation.execution_time >= 0.9 && validation.execution_time < 1.7, "%g s",
+              validation.execution_time);
+    s_done(&validation);
+}
+
+/* With an inbox of its own: the answer to the validation may come before the reply. */
+static bool s_cancel(flow_t *f, const char *cycle_id) {
+    bus_client_t *own = bus_client_new(), *inbox = harness_of(f)->client;
+    CancelValidationRequest request = CancelValidationRequest_init_zero;
+    CancelValidationReply reply = CancelValidationReply_init_zero;
+    MESSAGE_PUT(request.cycle_id, cycle_id);
+    harness_of(f)->client = own;
+    err_t err = flow_ask(f, "validation", FLOW_MS, &rpc_ValidationCoordinator_CancelValidation, &request,
+                         &reply, NULL);
+    harness_of(f)->client = inbox;
+    bus_client_destroy(&own);
+    cr_assert_eq(err, OK);
+    return reply.cancelled;
+}
+
+VALIDATION_TEST(cancelling_it_cancels_its_backtest) {
+    simulator_fault(&f->sim, SIM_EXECUTION, "{\"job_hang\":true,\"count\":1}");
+    ValidateCycleRequest request = s_request("cycle-1", 0.7);
+    Validation validation = Validation_init_zero;
+    flow_send(f, "validation", FLOW_MS, &rpc_ValidationCoordinator_ValidateCycle, &request);
+    simulator_await(&f->sim, SIM_EXECUTION, "GET", "/api/v1/jobs/");
+    cr_assert_not(s_cancel(f, "cycle-2"));
+    cr_assert(s_cancel(f, "cycle-1"));
+    cr_assert_eq(flow_receive(f, Validation_message(), &validation, NULL), OK);
+    cr_assert_str_eq(validation.validation_status, "failed");
+    cr_assert_str_eq(validation.error, "cancelled");
+    cr_assert_not(validation.has_overall_score || validation.has_tier);
+    long long deadline = program_now_ms() + PROGRAM_MS;
+    while (simulator_effects(&f->sim, SIM_EXECUTION, "jobs_cancelled") == 0)
+        cr_assert(program_look_again(deadline), "the backtest is cancelled");
+    cr_assert_not(s_cancel(f, "cycle-1"));
+    message_release(ValidateCycleRequest_message(), &request);
+    s_done(&validation);
+}
+
 VALIDATION_TEST(it_ends_before_its_caller_gives_up) {
     simulator_fault(&f->sim, SIM_EXECUTION, "{\"job_hang\":true}");
     ValidateCycleRequest request = s_request("cycle-1", 0.7);

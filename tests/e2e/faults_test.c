@@ -152,6 +152,9 @@ Test(faults, a_job_that_never_ends) {
     s_restart_with("ANALYSIS_TIMEOUT_SECONDS=2");
     simulator_fault(&s_sim, SIM_EXECUTION, "{" ANALYSIS ",\"job_hang\":true}");
     s_expect_end(STRATEGY_STAGE, "timeout", "timeout", "had not ended in time");
+    long long deadline = program_now_ms() + PROGRAM_MS;
+    while (simulator_effects(&s_sim, SIM_EXECUTION, "jobs_cancelled") == 0)
+        cr_assert(program_look_again(deadline), "the job that is given up is cancelled");
 }
 
 /* A service that keeps to HTTP and JSON, but not to the contract. */
@@ -234,6 +237,19 @@ Test(faults, when_the_service_is_back_the_next_cycle_completes) {
     s_expect_failure(MACRO_STAGE, "500");
     simulator_clear_faults(&s_sim, SIM_MACRO);
     cr_expect_str_eq(rest_text(s_run_cycle(), "data.status"), "completed");
+}
+
+Test(faults, a_read_that_hangs_is_sent_once_more_when_hedging_is_on) {
+    s_restart_with("ADAPTER_HEDGE_MS=50");
+    const rest_reply_t *reply = rest_get_ok(&s_instance.rest, "/api/v1/services/macro/config");
+    cr_expect_eq(rest_number(reply, "data.hedge_ms"), 50);
+    cr_expect_eq(rest_number(reply, "data.max_response_bytes"), 16777216);
+    simulator_fault(&s_sim, SIM_MACRO, "{\"path_prefix\":\"/api/v1/macro\",\"hang\":true,\"count\":1}");
+    reply = s_run_cycle();
+    cr_expect_str_eq(rest_text(reply, "data.status"), "completed", "%s", buf_str(&reply->body));
+    reply = rest_get_ok(&s_instance.rest, "/api/v1/services");
+    cr_expect_eq(rest_number(reply, "data.services.0.stats.hedges"), 1);
+    cr_expect_eq(rest_number(reply, "data.services.0.stats.timeouts"), 0);
 }
 
 /* Both calls are inside at once: the second does not wait for the first. */
