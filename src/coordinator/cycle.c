@@ -33,12 +33,13 @@ static void s_free_symbols(cycle_t *self) {
 void cycle_destroy(cycle_t **self_p) {
     cycle_t *self = *self_p;
     cycle_t **at = &self->owner->cycles;
-    assert_always(!self->waiters);
+    assert_always(!self->waiters && !self->cancellers);
     while (*at && *at != self)
         at = &(*at)->next;
     if (*at)
         *at = self->next;
     actor_timer_cancel(self->owner->actor, &self->timer);
+    actor_timer_cancel(self->owner->actor, &self->store_timer);
     for (int i = 0; i < STAGE_COUNT; i++) {
         free(self->stages[i].error);
         free(self->stages[i].input);
@@ -48,8 +49,16 @@ void cycle_destroy(cycle_t **self_p) {
     s_free_symbols(self);
     free(self->request);
     free(self->error);
+    free(self->cancel_why);
     free(self);
     *self_p = NULL;
+}
+
+cycle_t *coordinator_find(const coordinator_t *self, const char *cycle_id) {
+    cycle_t *cycle = self->cycles;
+    while (cycle && strcmp(cycle->cycle_id, cycle_id) != 0)
+        cycle = cycle->next;
+    return cycle;
 }
 
 size_t coordinator_count(const coordinator_t *self, const char *status) {
@@ -79,6 +88,13 @@ stage_t cycle_current_stage(const cycle_t *self) {
 
 void cycle_set_status(cycle_t *self, const char *status) {
     snprintf(self->status, sizeof self->status, "%s", status);
+}
+
+void cycle_set_text(char **field, const char *text) {
+    char *copy = text ? strdup(text) : NULL;
+    assert_always(copy || !text);
+    free(*field);
+    *field = copy;
 }
 
 void cycle_apply_request(cycle_t *self) {

@@ -17,7 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef err_t(stage_output_fn)(const char *data, char **output, char **summary, char why[STAGE_WHY_SIZE]);
+#define NO_SERVICE (-1)
+
+typedef struct {
+    int service; /* whose adapter the call goes to, or NO_SERVICE: another part of ours */
+    bool job;    /* the service may answer with a job */
+    void (*send)(cycle_t *self, stage_t stage);
+    void (*cancel)(cycle_t *self, stage_t stage);
+} stage_calls_t;
+
+static const stage_calls_t s_stages[STAGE_COUNT];
 
 /* ---- Inputs ---- */
 
@@ -68,14 +77,19 @@ err_t cycle_build_input(cycle_t *self, stage_t stage, char why[STAGE_WHY_SIZE]) 
 
 /* ---- Deadlines ---- */
 
+static int64_t s_mono_us(int64_t wall_ms) {
+    return clock_mono_us() + (wall_ms - clock_wall_ms()) * 1000;
+}
+
 /* The cycle's time counts from the end of data readiness, which has a limit of its own. */
 int64_t cycle_deadline_us(const cycle_t *self, stage_t stage) {
     const config_t *config = actor_config(self->owner->actor);
     bool readiness = stage == STAGE_DATA_READINESS;
-    int64_t from_ms =
-        readiness ? self->stages[stage].start_time : self->stages[STAGE_DATA_READINESS].end_time;
-    int64_t seconds = readiness ? config->analysis_readiness_seconds : config->analysis_timeout_seconds;
-    return clock_mono_us() + (from_ms + seconds * 1000 - clock_wall_ms()) * 1000;
+    int64_t ready_ms = self->stages[STAGE_DATA_READINESS].end_time;
+    if (readiness)
+        return s_mono_us(self->stages[stage].start_time + config->analysis_readiness_seconds * 1000);
+    int64_t from_ms = ready_ms > self->start_time ? ready_ms : self->start_time; /* a rerun took it over */
+    return s_mono_us(from_ms + self->paused_ms + config->analysis_timeout_seconds * 1000);
 }
 
 bool cycle_time_is_over(const cycle_t *self, stage_t stage) {
@@ -88,30 +102,39 @@ static actor_request_options_t s_options(const cycle_t *self, stage_t stage, con
         .component = component, .deadline_us = cycle_deadline_us(self, stage), .context = &self->context};
 }
 
+/* ---- Answers ---- */
+
+static const char *s_text_of(err_t err, const Fault *fault) {
+    return fault && fault->message && *fault->message ? fault->message : err_text(err);
+}
+
+/* `made`: the attempts of the logical call that has ended. */
+static void s_book(cycle_t *self, stage_t stage, uint32_t made) {
+    cycle_stage_t *row = &self->stages[stage];
+    row->attempts = row->attempts_before + made;
+}
+
+/* An adapter says how many attempts it made, and none is what it then means; the others make one. */
 static void s_fail(cycle_t *self, stage_t stage, err_t err, const Fault *fault) {
-    cycle_stage_failed(self, stage, err,
-                       fault && fault->message && *fault->message ? fault->message : err_text(err));
+    bool away = cycle_machine_event_of(err) == EVENT_AWAY;
+    uint32_t least = s_stages[stage].service == NO_SERVICE && !away ? 1 : 0;
+    s_book(self, stage, fault->attempts > least ? fault->attempts : least);
+    cycle_failed(self, err, s_text_of(err, fault), (int64_t)fault->retry_after_seconds * 1000);
 }
 
-static void s_send_again(actor_t *actor, void *context) {
-    (void)actor;
-    cycle_t *self = context;
-    self->timer = 0;
-    cycle_send_stage(self, cycle_current_stage(self));
+/* False: the cycle was cancelled meanwhile, and the answer only ends the call. */
+static bool s_is_awaited(cycle_t *self) {
+    if (self->state == CYCLE_CALLING)
+        return true;
+    cycle_failed(self, ERR_CANCELLED, NULL, 0);
+    return false;
 }
 
-/* A part of ours that is away, restarting or full is no failure of the stage: its call is sent again, with the same
- * keys, until the time is over. When it is we who are stopping, the stage stays open and is resumed at the next
- * start. */
-static bool s_repeats(cycle_t *self, err_t err, const Fault *fault) {
-    if (err != ERR_SHUTTING_DOWN && err != ERR_STORE_UNAVAILABLE && err != ERR_NO_SUBSCRIBER &&
-        err != ERR_OVERLOADED)
-        return false;
-    if (err != ERR_SHUTTING_DOWN)
-        log_warning("a stage's call is sent again", LOG_STR("cycle_id", self->cycle_id), LOG_ERRT(err),
-                    LOG_STR("error", fault->message));
-    self->timer = actor_timer_once(self->owner->actor, CYCLE_REPEAT_MS, s_send_again, self);
-    return true;
+/* What is left of the attempts of the logical call; 0 = all of them. */
+static uint32_t s_attempts_left(const cycle_stage_t *row) {
+    if (row->attempts_before == 0)
+        return 0;
+    return row->attempts_before < STAGE_ATTEMPTS_MOST ? STAGE_ATTEMPTS_MOST - row->attempts_before : 1;
 }
 
 /* ---- Data readiness ---- */
@@ -120,27 +143,30 @@ static void s_on_ready(actor_t *actor, void *context, err_t err, const void *res
     (void)actor;
     cycle_t *self = context;
     const EnsureReadyReply *reply = response;
-    if (s_repeats(self, err, fault))
+    if (!s_is_awaited(self))
         return;
     if (err != OK) {
         s_fail(self, STAGE_DATA_READINESS, err, fault);
         return;
     }
     buf_t text = BUF_INIT;
+    s_book(self, STAGE_DATA_READINESS, reply->attempts > 1 ? reply->attempts : 1);
     self->degraded = reply->degraded;
     self->stages[STAGE_DATA_READINESS].downstream_ms = reply->downstream_ms;
     json_encode(EnsureReadyReply_message(), reply, &text);
     char *output = buf_steal(&text);
-    cycle_stage_completed(self, STAGE_DATA_READINESS, output, strdup(output));
+    cycle_answered(self, output, strdup(output));
 }
 
-static void s_send_readiness(cycle_t *self) {
+static void s_send_readiness(cycle_t *self, stage_t stage) {
+    (void)stage;
     json_t *input = json_tree_parse(self->stages[STAGE_DATA_READINESS].input);
     EnsureReadyRequest request = EnsureReadyRequest_init_zero;
     const char *names = json_string_value(json_object_get(input, "datasets"));
     const char *policy = json_string_value(json_object_get(input, "policy"));
     MESSAGE_PUT(request.policy, policy ? policy : "");
     MESSAGE_PUT(request.cycle_id, self->cycle_id);
+    request.max_attempts = s_attempts_left(&self->stages[STAGE_DATA_READINESS]);
     stage_split_list(names ? names : "", &request.datasets, &request.datasets_count);
     actor_request_options_t options = s_options(self, STAGE_DATA_READINESS, NULL);
     actor_request(self->owner->actor, &rpc_DataFlowManager_EnsureReady, &request, &options, s_on_ready, self);
@@ -150,61 +176,61 @@ static void s_send_readiness(cycle_t *self) {
 
 /* ---- The three stages that call a service ---- */
 
-static void s_on_called(cycle_t *self, stage_t stage, stage_output_fn *read, err_t err,
-                        const AdapterResult *result, const Fault *fault) {
+static err_t s_read(const cycle_t *self, stage_t stage, const char *body, char **output, char **summary,
+                    char why[STAGE_WHY_SIZE]) {
+    switch (stage) {
+    case STAGE_MACRO_ANALYSIS: return stage_macro_output(body, output, summary, why);
+    case STAGE_PORTFOLIO_MANAGEMENT: return stage_portfolio_output(body, output, summary, why);
+    default: return stage_strategy_output(self->stages[stage].input, body, output, summary, why);
+    }
+}
+
+static void s_on_called(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
+    (void)actor;
+    cycle_t *self = context;
+    const AdapterResult *result = response;
+    if (!s_is_awaited(self))
+        return;
+    stage_t stage = cycle_current_stage(self);
     cycle_stage_t *row = &self->stages[stage];
     char why[STAGE_WHY_SIZE] = "";
     char *output = NULL, *summary = NULL;
-    if (s_repeats(self, err, fault))
-        return;
     if (err != OK) {
         s_fail(self, stage, err, fault);
         return;
     }
+    s_book(self, stage, result->attempts > 1 ? result->attempts : 1);
     row->downstream_ms = result->downstream_ms;
-    row->attempts = result->attempts > row->attempts ? result->attempts : row->attempts;
     snprintf(row->job_id, sizeof row->job_id, "%s", result->job_id);
-    err = read(result->body, &output, &summary, why);
+    err = s_read(self, stage, result->body, &output, &summary, why);
     if (err == OK)
-        cycle_stage_completed(self, stage, output, summary);
+        cycle_answered(self, output, summary);
     else
-        cycle_stage_failed(self, stage, err, why);
+        cycle_failed_for_good(self, err, why);
 }
 
-static void s_on_macro(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
-    (void)actor;
-    s_on_called(context, STAGE_MACRO_ANALYSIS, stage_macro_output, err, response, fault);
+static void s_key(const cycle_t *self, stage_t stage, char *key, size_t size) {
+    snprintf(key, size, "%s/%s/call", self->cycle_id, stage_name(stage));
 }
 
-static void s_on_portfolio(actor_t *actor, void *context, err_t err, const void *response,
-                           const Fault *fault) {
-    (void)actor;
-    s_on_called(context, STAGE_PORTFOLIO_MANAGEMENT, stage_portfolio_output, err, response, fault);
-}
-
-static void s_on_strategy(actor_t *actor, void *context, err_t err, const void *response,
-                          const Fault *fault) {
-    (void)actor;
-    s_on_called(context, STAGE_STRATEGY_ANALYSIS, stage_strategy_output, err, response, fault);
-}
-
-static void s_send_call(cycle_t *self, stage_t stage, int service, bool job, actor_reply_fn *reply) {
+static void s_send_call(cycle_t *self, stage_t stage) {
     AdapterCall call = AdapterCall_init_zero;
     char *path = NULL, *body = NULL;
+    bool job = s_stages[stage].job;
     call.has_poll = job;
     call.poll.give_up_ms = CYCLE_JOB_GIVE_UP_MS;
     if (stage_call_of(self->stages[stage].input, call.method, &path, &body) != OK) {
-        cycle_stage_failed(self, stage, ERR_INTERNAL, "the stored input of the stage cannot be read");
+        cycle_failed_for_good(self, ERR_INTERNAL, "the stored input of the stage cannot be read");
         return;
     }
     call.path = path;
     call.body = body;
+    call.max_attempts = s_attempts_left(&self->stages[stage]);
     MESSAGE_PUT(call.cycle_id, self->cycle_id);
-    snprintf(call.idempotency_key, sizeof call.idempotency_key, "%s/%s/call", self->cycle_id,
-             stage_name(stage));
-    actor_request_options_t options = s_options(self, stage, adapter_names[service]);
-    actor_request(self->owner->actor, job ? &rpc_Adapter_RunJob : &rpc_Adapter_Call, &call, &options, reply,
-                  self);
+    s_key(self, stage, call.idempotency_key, sizeof call.idempotency_key);
+    actor_request_options_t options = s_options(self, stage, adapter_names[s_stages[stage].service]);
+    actor_request(self->owner->actor, job ? &rpc_Adapter_RunJob : &rpc_Adapter_Call, &call, &options,
+                  s_on_called, self);
     message_release(AdapterCall_message(), &call);
 }
 
@@ -215,7 +241,7 @@ static void s_on_validated(actor_t *actor, void *context, err_t err, const void 
     (void)actor;
     cycle_t *self = context;
     const Validation *validation = response;
-    if (s_repeats(self, err, fault))
+    if (!s_is_awaited(self))
         return;
     if (err != OK) {
         s_fail(self, STAGE_STRATEGY_VALIDATION, err, fault);
@@ -226,9 +252,8 @@ static void s_on_validated(actor_t *actor, void *context, err_t err, const void 
     snprintf(self->validation_id, sizeof self->validation_id, "%s", validation->validation_id);
     if (strcmp(validation->validation_status, "completed") != 0) {
         bool timeout = strcmp(validation->validation_status, "timeout") == 0;
-        cycle_stage_failed(self, STAGE_STRATEGY_VALIDATION,
-                           timeout ? ERR_DEADLINE_EXCEEDED : ERR_SERVICE_UNAVAILABLE,
-                           validation->error ? validation->error : "the validation did not complete");
+        cycle_failed_for_good(self, timeout ? ERR_DEADLINE_EXCEEDED : ERR_SERVICE_UNAVAILABLE,
+                              validation->error ? validation->error : "the validation did not complete");
         return;
     }
     static const char *const figures[] = {"validation_id",         "tier", "overall_score", "confidence",
@@ -238,10 +263,11 @@ static void s_on_validated(actor_t *actor, void *context, err_t err, const void 
     json_t *root = json_tree_parse(buf_str(&text));
     char *summary = words_pick(root, figures);
     json_decref(root);
-    cycle_stage_completed(self, STAGE_STRATEGY_VALIDATION, buf_steal(&text), summary);
+    cycle_answered(self, buf_steal(&text), summary);
 }
 
-static void s_send_validation(cycle_t *self) {
+static void s_send_validation(cycle_t *self, stage_t stage) {
+    (void)stage;
     ValidateCycleRequest request = ValidateCycleRequest_init_zero;
     stage_read_validation_request(self->stages[STAGE_STRATEGY_VALIDATION].input, self->cycle_id, &request);
     actor_request_options_t options = s_options(self, STAGE_STRATEGY_VALIDATION, NULL);
@@ -252,12 +278,27 @@ static void s_send_validation(cycle_t *self) {
 
 /* ---- Dispatch ---- */
 
+/* A signal that was not taken for now, and for no fault of its own, is sent again with all others: those that were
+ * taken are duplicates then. */
+static err_t s_not_taken(const RouteSignalsReply *reply) {
+    for (size_t i = 0; i < reply->results_count; i++) {
+        const RouteSignalResult *result = &reply->results[i];
+        err_t err = result->has_error_code ? err_from_name(result->error_code) : OK;
+        cycle_event_t event = err == OK ? EVENT_ANSWERED : cycle_machine_event_of(err);
+        if (event == EVENT_AWAY || event == EVENT_STOP)
+            return err;
+    }
+    return OK;
+}
+
 static void s_on_dispatched(actor_t *actor, void *context, err_t err, const void *response,
                             const Fault *fault) {
     (void)actor;
     cycle_t *self = context;
-    if (s_repeats(self, err, fault))
+    if (!s_is_awaited(self))
         return;
+    if (err == OK)
+        err = s_not_taken(response);
     if (err != OK) {
         s_fail(self, STAGE_SIGNAL_DISPATCH, err, fault);
         return;
@@ -265,15 +306,16 @@ static void s_on_dispatched(actor_t *actor, void *context, err_t err, const void
     char *output = NULL, *summary = NULL;
     stage_read_routing(self->stages[STAGE_SIGNAL_DISPATCH].input, response, &output, &summary,
                        &self->signals_produced);
-    cycle_stage_completed(self, STAGE_SIGNAL_DISPATCH, output, summary);
+    cycle_answered(self, output, summary);
 }
 
-static void s_send_dispatch(cycle_t *self) {
+static void s_send_dispatch(cycle_t *self, stage_t stage) {
+    (void)stage;
     RouteSignalsRequest request = RouteSignalsRequest_init_zero;
     stage_read_signals(self->stages[STAGE_SIGNAL_DISPATCH].input, &request);
     if (request.signals_count == 0) {
-        cycle_stage_completed(self, STAGE_SIGNAL_DISPATCH, strdup("{\"signals\":[]}"),
-                              strdup("{\"sent\":0,\"reason\":\"every symbol is a hold\"}"));
+        cycle_answered(self, strdup("{\"signals\":[]}"),
+                       strdup("{\"sent\":0,\"reason\":\"every symbol is a hold\"}"));
         return;
     }
     actor_request_options_t options = s_options(self, STAGE_SIGNAL_DISPATCH, NULL);
@@ -282,17 +324,60 @@ static void s_send_dispatch(cycle_t *self) {
     message_release(RouteSignalsRequest_message(), &request);
 }
 
+/* ---- Cancelling ---- */
+
+static void s_on_cancelled(actor_t *actor, void *context, err_t err, const void *response,
+                           const Fault *fault) {
+    (void)actor;
+    (void)context;
+    (void)response;
+    if (err != OK && err != ERR_SHUTTING_DOWN)
+        log_warning("what a cancelled cycle had set going was not cancelled", LOG_ERRT(err),
+                    LOG_STR("error", fault->message));
+}
+
+static void s_cancel_call(cycle_t *self, stage_t stage) {
+    CancelJobRequest request = CancelJobRequest_init_zero;
+    actor_request_options_t options = {.component = adapter_names[s_stages[stage].service],
+                                       .deadline_us = clock_mono_us() + CYCLE_CANCEL_US,
+                                       .context = &self->context};
+    request.has_idempotency_key = true;
+    s_key(self, stage, request.idempotency_key, sizeof request.idempotency_key);
+    MESSAGE_PUT(request.job_id, self->stages[stage].job_id);
+    actor_request(self->owner->actor, &rpc_Adapter_CancelJob, &request, &options, s_on_cancelled, NULL);
+}
+
+static void s_cancel_validation(cycle_t *self, stage_t stage) {
+    (void)stage;
+    CancelValidationRequest request = CancelValidationRequest_init_zero;
+    actor_request_options_t options = {.deadline_us = clock_mono_us() + CYCLE_CANCEL_US,
+                                       .context = &self->context};
+    MESSAGE_PUT(request.cycle_id, self->cycle_id);
+    actor_request(self->owner->actor, &rpc_ValidationCoordinator_CancelValidation, &request, &options,
+                  s_on_cancelled, NULL);
+}
+
+/* Others may wait for the same datasets: their fetch goes on. */
+static void s_cancel_nothing(cycle_t *self, stage_t stage) {
+    (void)self;
+    (void)stage;
+}
+
+/* ---- The table ---- */
+
+static const stage_calls_t s_stages[STAGE_COUNT] = {
+    [STAGE_DATA_READINESS] = {NO_SERVICE, false, s_send_readiness, s_cancel_nothing},
+    [STAGE_MACRO_ANALYSIS] = {SERVICE_MACRO, false, s_send_call, s_cancel_call},
+    [STAGE_PORTFOLIO_MANAGEMENT] = {SERVICE_PORTFOLIO, true, s_send_call, s_cancel_call},
+    [STAGE_STRATEGY_ANALYSIS] = {SERVICE_EXECUTION, true, s_send_call, s_cancel_call},
+    [STAGE_STRATEGY_VALIDATION] = {NO_SERVICE, false, s_send_validation, s_cancel_validation},
+    [STAGE_SIGNAL_DISPATCH] = {NO_SERVICE, false, s_send_dispatch, s_cancel_nothing},
+};
+
 void cycle_send_stage(cycle_t *self, stage_t stage) {
-    if (cycle_deadline_us(self, stage) <= clock_mono_us()) {
-        cycle_stage_failed(self, stage, ERR_DEADLINE_EXCEEDED, "the time of the cycle is over");
-        return;
-    }
-    switch (stage) {
-    case STAGE_DATA_READINESS: s_send_readiness(self); break;
-    case STAGE_MACRO_ANALYSIS: s_send_call(self, stage, SERVICE_MACRO, false, s_on_macro); break;
-    case STAGE_PORTFOLIO_MANAGEMENT: s_send_call(self, stage, SERVICE_PORTFOLIO, true, s_on_portfolio); break;
-    case STAGE_STRATEGY_ANALYSIS: s_send_call(self, stage, SERVICE_EXECUTION, true, s_on_strategy); break;
-    case STAGE_STRATEGY_VALIDATION: s_send_validation(self); break;
-    default: s_send_dispatch(self);
-    }
+    s_stages[stage].send(self, stage);
+}
+
+void cycle_cancel_stage(cycle_t *self, stage_t stage) {
+    s_stages[stage].cancel(self, stage);
 }

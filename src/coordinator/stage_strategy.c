@@ -164,7 +164,18 @@ static void s_read_list(analysis_t *self, json_t *list) {
     }
 }
 
-static void s_write(analysis_t *self, char **output, char **summary) {
+/* What was asked for and not analysed. */
+static json_t *s_missing(const analysis_t *self, json_t *asked) {
+    json_t *symbols = json_object_get(json_object_get(asked, "body"), "symbols"), *missing = json_array();
+    for (size_t i = 0; i < json_array_size(symbols); i++) {
+        json_t *symbol = json_array_get(symbols, i);
+        if (!json_object_get(self->symbols, json_string_value(symbol)))
+            json_array_append(missing, symbol);
+    }
+    return missing;
+}
+
+static void s_write(analysis_t *self, json_t *asked, char **output, char **summary) {
     json_t *out = json_object(), *counts = json_object();
     json_t *analyzers = json_array();
     const char *name;
@@ -176,6 +187,7 @@ static void s_write(analysis_t *self, char **output, char **summary) {
     json_object_set_new(out, "skipped", json_integer((json_int_t)self->skipped));
     json_object_set_new(counts, "analysed", json_integer((json_int_t)json_object_size(self->symbols)));
     json_object_set_new(counts, "skipped", json_integer((json_int_t)self->skipped));
+    json_object_set_new(counts, "missing", s_missing(self, asked));
     json_object_set_new(counts, "buy", json_integer((json_int_t)self->buys));
     json_object_set_new(counts, "sell", json_integer((json_int_t)self->sells));
     json_object_set_new(counts, "hold", json_integer((json_int_t)self->holds));
@@ -185,8 +197,9 @@ static void s_write(analysis_t *self, char **output, char **summary) {
     json_decref(counts);
 }
 
-err_t stage_strategy_output(const char *data, char **output, char **summary, char why[STAGE_WHY_SIZE]) {
-    json_t *root = json_tree_parse(data);
+err_t stage_strategy_output(const char *input, const char *data, char **output, char **summary,
+                            char why[STAGE_WHY_SIZE]) {
+    json_t *root = json_tree_parse(data), *asked = json_tree_parse(input);
     json_t *results = json_object_get(root, "results"), *list = json_object_get(root, "data");
     analysis_t analysis = {.symbols = json_object(), .analyzers = json_object()};
     err_t err = OK;
@@ -197,11 +210,12 @@ err_t stage_strategy_output(const char *data, char **output, char **summary, cha
     else
         err = ERR_PROTOCOL;
     if (err == OK)
-        s_write(&analysis, output, summary);
+        s_write(&analysis, asked, output, summary);
     else
         snprintf(why, STAGE_WHY_SIZE, "the analysis holds no results");
     json_decref(analysis.symbols);
     json_decref(analysis.analyzers);
     json_decref(root);
+    json_decref(asked);
     return err;
 }

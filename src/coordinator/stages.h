@@ -55,7 +55,8 @@ err_t stage_macro_output(const char *data, char **output, char **summary, char w
 ERR_MUST_USE
 err_t stage_portfolio_output(const char *data, char **output, char **summary, char why[STAGE_WHY_SIZE]);
 ERR_MUST_USE
-err_t stage_strategy_output(const char *data, char **output, char **summary, char why[STAGE_WHY_SIZE]);
+err_t stage_strategy_output(const char *input, const char *data, char **output, char **summary,
+                            char why[STAGE_WHY_SIZE]);
 
 /* The input of a stage that calls a service: {"method","path","body"}; body is raw text within `input`. */
 ERR_MUST_USE

@@ -34,8 +34,9 @@ struct sync_s {
     size_t offset;    /* of the page of tasks that is looked through */
     int64_t requested_at, finished_at, deadline_us;
     double downstream_ms;
-    uint32_t attempts;
-    err_t err; /* of the end */
+    uint32_t attempts;     /* of the call that took most */
+    uint32_t max_attempts; /* of each call; 0 = as configured */
+    err_t err;             /* of the end */
     char *error;
     task_records_t records;
 };
@@ -43,8 +44,8 @@ struct sync_s {
 /* ---- sync.c ---- */
 
 /* Starts a fetch, its row first. */
-sync_t *sync_start(dataflow_t *owner, const dataset_t *dataset, const char *cycle_id,
-                   const Envelope *context);
+sync_t *sync_start(dataflow_t *owner, const dataset_t *dataset, const char *cycle_id, const Envelope *context,
+                   uint32_t max_attempts);
 /* Goes on with one whose row (DATASET_SYNC_COLUMNS) was open. */
 void sync_resume(dataflow_t *owner, const dataset_t *dataset, const store_row_t *row);
 sync_t *sync_find(const dataflow_t *owner, const dataset_t *dataset);

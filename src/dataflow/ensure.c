@@ -45,7 +45,7 @@ struct ensure_s {
     err_t query_err;
     char *query_error;
     uint64_t deadline_timer, look_timer;
-    uint32_t attempts;
+    uint32_t attempts, max_attempts;
 };
 
 static void s_look(ensure_t *self);
@@ -76,6 +76,7 @@ static void s_answered(ensure_t *self) {
 
 static void s_refuse(ensure_t *self, err_t err, const char *text) {
     call_explain(self->call, err, "%s", text);
+    call_attempts(self->call, self->attempts);
     call_fail(self->owner->actor, &self->call, err);
     s_answered(self);
 }
@@ -109,11 +110,34 @@ static bool s_all_ready(const ensure_t *self) {
     return true;
 }
 
+/* "batch_daily_ohlc is stale (40.2 h old)", of all that are not ready, joined by "; ". */
+static void s_name_unready(const ensure_t *self, buf_t *out) {
+    int64_t now_ms = clock_wall_ms();
+    for (size_t i = 0; i < self->item_count; i++) {
+        const item_t *item = &self->items[i];
+        if (item->now == READINESS_READY)
+            continue;
+        buf_printf(out, "%s%s is %s", out->size ? "; " : "", item->dataset->name, readiness_name(item->now));
+        if (item->last_update)
+            buf_printf(out, " (%.1f h old)", readiness_age_s(item->last_update, now_ms) / 3600);
+        else
+            buf_append_str(out, " (never fetched)");
+    }
+}
+
+static char *s_reason(const ensure_t *self) {
+    buf_t text = BUF_INIT;
+    s_name_unready(self, &text);
+    buf_append_str(&text, ": the policy is degrade");
+    return buf_steal(&text);
+}
+
 static void s_reply(ensure_t *self) {
     EnsureReadyReply reply = EnsureReadyReply_init_zero;
     int64_t now_ms = clock_wall_ms();
     reply.ready = s_all_ready(self);
     reply.degraded = !reply.ready;
+    reply.reason = reply.ready ? NULL : s_reason(self);
     reply.attempts = self->attempts;
     reply.datasets_count = (pb_size_t)self->item_count;
     reply.datasets = message_list(self->item_count, sizeof *reply.datasets);
@@ -132,21 +156,6 @@ static void s_reply(ensure_t *self) {
 }
 
 /* ---- Refusals ---- */
-
-/* "batch_daily_ohlc is stale (40.2 h old)", of all that are not ready, joined by "; ". */
-static void s_name_unready(const ensure_t *self, buf_t *out) {
-    int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; i < self->item_count; i++) {
-        const item_t *item = &self->items[i];
-        if (item->now == READINESS_READY)
-            continue;
-        buf_printf(out, "%s%s is %s", out->size ? "; " : "", item->dataset->name, readiness_name(item->now));
-        if (item->last_update)
-            buf_printf(out, " (%.1f h old)", readiness_age_s(item->last_update, now_ms) / 3600);
-        else
-            buf_append_str(out, " (never fetched)");
-    }
-}
 
 static void s_refuse_unready(ensure_t *self, err_t err, const char *why) {
     buf_t text = BUF_INIT;
@@ -189,7 +198,7 @@ static void s_wait_for_fetch(ensure_t *self, item_t *item) {
     item->state = ITEM_WAITING;
     item->waiting_since_us = clock_mono_us();
     if (!sync_find(self->owner, item->dataset))
-        sync_start(self->owner, item->dataset, self->cycle_id, &self->context);
+        sync_start(self->owner, item->dataset, self->cycle_id, &self->context, self->max_attempts);
 }
 
 static void s_settle_fetches(ensure_t *self) {
@@ -407,6 +416,7 @@ static err_t s_read(ensure_t *self, call_t *call, const EnsureReadyRequest *requ
     const char *policy = *request->policy ? request->policy : config->analysis_readiness_policy;
     err_t err = OK;
     MESSAGE_PUT(self->cycle_id, request->cycle_id);
+    self->max_attempts = request->max_attempts;
     if (!readiness_policy(policy, &self->policy)) {
         call_problem(call, "policy", "must be sync, wait, degrade or abort, got %s", policy);
         return ERR_VALIDATION_FAILED;

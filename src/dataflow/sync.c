@@ -151,6 +151,7 @@ static void s_call(sync_t *self, const char *method, char *path, const char *que
     call.query = message_strdup(query);
     call.body = message_strdup(body);
     call.accept_refusal = true;
+    call.max_attempts = self->max_attempts;
     if (key)
         snprintf(call.idempotency_key, sizeof call.idempotency_key, "%s/data_readiness/%s.%s", self->sync_id,
                  key, self->dataset->name);
@@ -169,13 +170,14 @@ static char *s_task_path(const char *task_id, const char *suffix) {
 
 /* True when the call was answered, even if by a refusal; else the fetch has ended. */
 static bool s_answered(sync_t *self, err_t err, const AdapterResult *result, const Fault *fault) {
+    uint32_t attempts = err == OK ? result->attempts : fault->attempts;
+    if (attempts > self->attempts)
+        self->attempts = attempts;
     if (err != OK) {
-        s_fail(self, err, "%s", fault && fault->message && *fault->message ? fault->message : err_text(err));
+        s_fail(self, err, "%s", fault->message && *fault->message ? fault->message : err_text(err));
         return false;
     }
     self->downstream_ms += result->downstream_ms;
-    if (result->attempts > self->attempts)
-        self->attempts = result->attempts;
     return true;
 }
 
@@ -393,12 +395,13 @@ static void s_on_inserted(actor_t *actor, void *context, err_t err, const void *
 }
 
 /* A cycle that asks again after a failure finds its row: it is opened again. */
-sync_t *sync_start(dataflow_t *owner, const dataset_t *dataset, const char *cycle_id,
-                   const Envelope *context) {
+sync_t *sync_start(dataflow_t *owner, const dataset_t *dataset, const char *cycle_id, const Envelope *context,
+                   uint32_t max_attempts) {
     sync_t *self = s_new(owner, dataset, cycle_id, cycle_id);
     store_write_t *write = store_write_new();
     actor_request_options_t options = {.context = &self->context};
     self->context = *context;
+    self->max_attempts = max_attempts;
     self->body = task_body(dataset);
     store_write_op(write, "dataset_sync_insert", "ssssnninnss", self->sync_id, dataset->name, NULL, "running",
                    self->requested_at, self->cycle_id, self->body);

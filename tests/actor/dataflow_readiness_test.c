@@ -72,6 +72,7 @@ DATAFLOW_TEST(degrade_goes_on_without_fetching, 50) {
     ensured_t ensured = ensure(f, "cycle-1", "degrade");
     cr_assert_eq(ensured.err, OK);
     cr_expect(ensured.reply.degraded && !ensured.reply.ready);
+    cr_expect_str_eq(ensured.reply.reason, DATASET " is stale (40.0 h old): the policy is degrade");
     cr_expect_str_eq(ensured.reply.datasets[0].status, "stale");
     cr_expect_float_eq(ensured.reply.datasets[0].age_seconds, 40 * 3600, 60);
     cr_expect_eq(simulator_count(&f->sim, SIM_FLOWHUB, "GET", "/api/v1/tasks"), 0);
@@ -221,6 +222,7 @@ DATAFLOW_TEST(an_error_of_flowhub_fails_the_stage_and_the_cycle_may_ask_again, 5
     ensured_t ensured = ensure(f, "cycle-1", "sync");
     cr_assert_eq(ensured.err, ERR_SERVICE_UNAVAILABLE);
     cr_expect(strstr(ensured.fault.message, "HTTP 503"), "%s", ensured.fault.message);
+    cr_expect_eq(ensured.fault.attempts, 1);
     ensured_free(&ensured);
     simulator_clear_faults(&f->sim, SIM_FLOWHUB);
     ensured = ensure(f, "cycle-1", "sync");

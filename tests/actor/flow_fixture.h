@@ -40,7 +40,8 @@ static inline void flow_point_at(flow_t *f, int service, int port) {
                                                            .timeout_ms = 5000,
                                                            .pool_size = 10,
                                                            .max_retries = 3,
-                                                           .health_interval_seconds = 3600};
+                                                           .health_interval_seconds = 3600,
+                                                           .max_response_bytes = 16 << 20};
 }
 
 /* The simulator, the bus and the settings; no actor yet. */
@@ -53,11 +54,14 @@ static inline void flow_begin(flow_t *f, const char *job_ms) {
         flow_point_at(f, i, f->sim.services[i].port);
     config_t *config = &f->store.config;
     config->analysis_max_concurrent = 3;
+    config->analysis_stage_retries = 3;
     config->analysis_timeout_seconds = 60;
     config->analysis_readiness_policy = (char *)"sync";
     config->analysis_readiness_seconds = 60;
     config->datasets_required = (char *)"batch_daily_ohlc";
     config->validation_timeout_seconds = 30;
+    config->signals_auto_resolve = (char *)"all";
+    config->signals_default_strategy = (char *)"priority_based";
     config->signals_default_ttl_seconds = 300;
     config->signals_dedup_window_seconds = 86400;
 }

@@ -211,8 +211,26 @@ Test(strategy, invents_no_symbols, .timeout = 5) {
     s_free(&context);
 }
 
+#define ASKED "{\"method\":\"POST\",\"body\":{\"symbols\":[\"A\",\"B\",\"C\"]}}"
+
+static err_t s_strategy_output(const char *data, char **output, char **summary, char why[STAGE_WHY_SIZE]) {
+    return stage_strategy_output(ASKED, data, output, summary, why);
+}
+
+Test(strategy, names_what_was_asked_for_and_not_analysed, .timeout = 5) {
+    char *output = NULL, *summary = NULL, why[STAGE_WHY_SIZE];
+    cr_assert_eq(s_strategy_output("{\"results\":{\"B\":{\"overall_score\":0.7,\"confidence\":0.5},"
+                                   "\"C\":{\"confidence\":0.5}}}",
+                                   &output, &summary, why),
+                 OK);
+    cr_expect(strstr(summary, "\"missing\":[\"A\",\"C\"]"), "%s", summary);
+    cr_expect(strstr(summary, "\"analysed\":1") && strstr(summary, "\"skipped\":1"), "%s", summary);
+    free(output);
+    free(summary);
+}
+
 Test(strategy, derives_side_and_weight_from_the_score, .timeout = 5) {
-    json_t *out = s_accept(stage_strategy_output,
+    json_t *out = s_accept(s_strategy_output,
                            "{\"results\":{"
                            "\"A\":{\"overall_score\":0.71,\"confidence\":0.66},"
                            "\"B\":{\"overall_score\":0.6,\"confidence\":1},"
@@ -239,7 +257,7 @@ Test(strategy, derives_side_and_weight_from_the_score, .timeout = 5) {
 
 Test(strategy, reads_the_list_form_of_earlier_services, .timeout = 5) {
     json_t *out =
-        s_accept(stage_strategy_output,
+        s_accept(s_strategy_output,
                  "{\"data\":[{\"symbol\":\"A\",\"status\":\"success\",\"result\":{\"aggregated\":"
                  "{\"strength\":0.7,\"confidence\":0.6},\"results\":{\"livermore\":{\"strength\":0.7},"
                  "\"chanlun\":0.2,\"dow_theory\":{\"confidence\":0.4}}}},"
@@ -256,7 +274,7 @@ Test(strategy, sends_the_lookback_of_the_portfolio, .timeout = 5) {
 }
 
 Test(strategy, refuses_an_answer_without_results, .timeout = 5) {
-    s_refuse(stage_strategy_output, "{}", "no results");
+    s_refuse(s_strategy_output, "{}", "no results");
 }
 
 /* ---- validation and dispatch ---- */
