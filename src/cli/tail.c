@@ -31,6 +31,8 @@ typedef struct {
     bool asking;
     int64_t give_up_us; /* on the replay under way */
     int64_t ask_at_us;  /* not before */
+    int64_t heard_us;   /* last, of the live stream */
+    bool silence_told;
     uint64_t shown, lost_told, epoch_told;
     bool done; /* as many as wanted, or nobody reads on */
     buf_t line;
@@ -102,6 +104,8 @@ static void s_read_live(tail_t *self) {
     for (int i = 0; i < READS_A_TURN && !self->done; i++) {
         received_t message;
         err_t err = client_receive(&self->client, &message);
+        if (err != ERR_AGAIN)
+            self->heard_us = clock_mono_us();
         if (err == OK)
             s_on_live(self, &message);
         received_free(&message);
@@ -185,6 +189,20 @@ static void s_read_answers(tail_t *self) {
     }
 }
 
+/* ---- silence ---- */
+
+/* A heartbeat comes every second, whatever the prefix. Where it does not, the service is down, cannot be reached, or
+ * does not admit this key. */
+static void s_tell_silence(tail_t *self) {
+    int64_t silent_us = clock_mono_us() - self->heard_us, most_us = self->options->timeout_s * 1000000;
+    if (silent_us > most_us && !self->silence_told)
+        fprintf(stderr, "nothing was heard from %s for %" PRId64 " s; waiting for it\n", self->options->url,
+                self->options->timeout_s);
+    else if (silent_us <= most_us && self->silence_told)
+        fprintf(stderr, "%s is heard again\n", self->options->url);
+    self->silence_told = silent_us > most_us;
+}
+
 /* ---- the loop ---- */
 
 static bool s_wait(tail_t *self, int interrupts) {
@@ -203,11 +221,12 @@ static void s_follow(tail_t *self, int interrupts) {
         if (self->asking)
             s_read_answers(self);
         s_ask(self);
+        s_tell_silence(self);
     }
 }
 
 int command_tail(const options_t *options) {
-    tail_t self = {.options = options, .follow = follow_new(options->prefix)};
+    tail_t self = {.options = options, .follow = follow_new(options->prefix), .heard_us = clock_mono_us()};
     self.held = calloc(HELD_MOST, sizeof *self.held);
     assert_always(self.held);
     int interrupts = interrupt_fd(); /* before ZeroMQ starts its threads */

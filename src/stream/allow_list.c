@@ -71,19 +71,25 @@ const certificate_t *allow_list_find(const allow_list_t *self, const uint8_t key
     return bsearch(&wanted, self->items, self->count, sizeof *self->items, s_compare);
 }
 
-bool refusals_note(refusals_t *self, const uint8_t key[CERTIFICATE_KEY_SIZE], int64_t now_us) {
+/* The place of the key; else the one that was taken longest ago. */
+static size_t s_place(const refusals_t *self, const uint8_t *key) {
     size_t oldest = 0;
     for (size_t i = 0; i < REFUSALS_KEPT; i++) {
-        if (self->kept[i].logged_us && memcmp(self->kept[i].key, key, CERTIFICATE_KEY_SIZE) == 0) {
-            if (now_us - self->kept[i].logged_us < REFUSALS_US)
-                return false;
-            oldest = i;
-            break;
-        }
+        if (self->kept[i].logged_us && memcmp(self->kept[i].key, key, CERTIFICATE_KEY_SIZE) == 0)
+            return i;
         if (self->kept[i].logged_us < self->kept[oldest].logged_us)
             oldest = i;
     }
-    memcpy(self->kept[oldest].key, key, CERTIFICATE_KEY_SIZE);
-    self->kept[oldest].logged_us = now_us;
+    return oldest;
+}
+
+bool refusals_note(refusals_t *self, const uint8_t key[CERTIFICATE_KEY_SIZE], int64_t now_us) {
+    size_t at = s_place(self, key);
+    if (self->kept[at].logged_us && now_us - self->kept[at].logged_us < REFUSALS_US) {
+        self->untold += memcmp(self->kept[at].key, key, CERTIFICATE_KEY_SIZE) != 0;
+        return false;
+    }
+    memcpy(self->kept[at].key, key, CERTIFICATE_KEY_SIZE);
+    self->kept[at].logged_us = now_us;
     return true;
 }

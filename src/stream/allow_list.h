@@ -17,7 +17,8 @@ void allow_list_free(allow_list_t *self);
 /* The client with this key; NULL when it is not admitted. */
 const certificate_t *allow_list_find(const allow_list_t *self, const uint8_t key[CERTIFICATE_KEY_SIZE]);
 
-/* Who was refused lately, so that each unknown key is logged once a minute. Zero it before use. */
+/* Who was refused lately, so that each unknown key is logged once a minute. Who comes with ever new keys fills no log:
+ * at most REFUSALS_KEPT keys are logged a minute, the rest is counted. Zero it before use. */
 #define REFUSALS_KEPT 32
 #define REFUSALS_US   60000000
 
@@ -26,7 +27,8 @@ typedef struct {
         uint8_t key[CERTIFICATE_KEY_SIZE];
         int64_t logged_us; /* 0 = free */
     } kept[REFUSALS_KEPT];
+    uint64_t untold; /* refusals of keys for which there was no place, since the last that was logged */
 } refusals_t;
 
-/* True when this refusal is to be logged. The oldest entry makes room. */
+/* True when this refusal is to be logged; the caller then tells `untold` too and zeroes it. */
 bool refusals_note(refusals_t *self, const uint8_t key[CERTIFICATE_KEY_SIZE], int64_t now_us);

@@ -86,7 +86,9 @@ static void s_log_refusal(curve_t *self, zap_request_t *request, const uint8_t *
         snprintf(address, sizeof address, "%.*s", (int)zmq_msg_size(&request->frames[3]),
                  (const char *)zmq_msg_data(&request->frames[3]));
     log_warning("a stream client was refused", LOG_STR("address", address), LOG_STR("public_key", text),
-                LOG_STR("reason", key ? "its key is not in clients/" : "it offers no CURVE key"));
+                LOG_STR("reason", key ? "its key is not in clients/" : "it offers no CURVE key"),
+                LOG_INT("others_not_logged", self->refusals.untold));
+    self->refusals.untold = 0;
 }
 
 /* The directory's time tells of files that came and went; one that was still being written when it was read is found

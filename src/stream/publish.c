@@ -8,7 +8,6 @@
 #include <czmq.h>
 
 enum {
-    SEND_HWM = 32768,     /* messages held for one subscriber */
     LINGER_MS = 1000,     /* for what was sent last, at the end */
     HEARTBEAT_MS = 10000, /* ZMTP pings, so that a dead peer is noticed */
     READS_A_TURN = 1000
@@ -41,7 +40,7 @@ err_t publish_open(stream_t *self, const config_t *config) {
         return OK;
     self->publisher = zmq_socket(zsys_init(), ZMQ_XPUB);
     assert_always(self->publisher);
-    s_set(self->publisher, ZMQ_SNDHWM, SEND_HWM);
+    s_set(self->publisher, ZMQ_SNDHWM, (int)config->stream_hwm);
     s_set(self->publisher, ZMQ_LINGER, LINGER_MS);
     s_set(self->publisher, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
     err_t err = curve_apply(&self->curve, self->publisher);

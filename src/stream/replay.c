@@ -1,8 +1,9 @@
 /* The ROUTER socket: what was published is sent again to a peer that asks for it.
  *
- * A replay reads the bounds of the stream, then page after page, one query at a time; so the last_seq that it ends
- * with was committed when its first page was read, and nothing up to it is left out. It stops where the peer's queue
- * is full; the end then waits until there is room. */
+ * A replay reads the bounds of the stream, then goes up to the last_seq found there in windows of seq, one query at a
+ * time: nothing up to it is left out, and a prefix that is rare among many events does not hold the reader for longer
+ * than a window takes, so that other reads come in between. It stops where the peer's queue is full; the end then
+ * waits until there is room. */
 #include "stream/stream_state.h"
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 
 enum {
     PAGE_ROWS = 256,
+    WINDOW = 20000,  /* events that one query looks at */
     SEND_HWM = 4096, /* messages held for one peer */
     RECEIVE_HWM = 256,
     LINGER_MS = 1000,
@@ -106,7 +108,7 @@ static void s_finish(replay_t *replay, bool more) {
     s_end(replay->stream->actor, replay);
 }
 
-/* ---- pages ---- */
+/* ---- windows and pages ---- */
 
 static void s_read(replay_t *replay);
 
@@ -125,7 +127,7 @@ static err_t s_send_rows(replay_t *replay, const StoreRows *rows, uint32_t most)
         else
             log_error("a row of the stream cannot be read", LOG_INT("after_seq", replay->after));
         if (err == OK) {
-            replay->after = event.seq;
+            replay->after = event.seq > replay->after ? event.seq : replay->after;
             replay->left--;
             self->replayed++;
             actor_count(self->actor, "replayed_total", "Messages sent by replays.", 1);
@@ -135,7 +137,8 @@ static err_t s_send_rows(replay_t *replay, const StoreRows *rows, uint32_t most)
     return err;
 }
 
-/* One row more than is sent is asked for: it tells whether there is more. */
+/* One row more than is sent is asked for: it tells whether there is more. With nothing left of the limit that one row
+ * is looked for on its own, up to the last window. */
 static void s_on_rows(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
     replay_t *replay = context;
     const StoreRows *rows = response;
@@ -147,9 +150,11 @@ static void s_on_rows(actor_t *actor, void *context, err_t err, const void *resp
     }
     bool more = rows->rows_count > page || rows->more;
     err = s_send_rows(replay, rows, page);
+    if (err == OK && !more)
+        replay->after = replay->window_end;
     if (err == ERR_NOT_FOUND)
         s_forget(replay);
-    else if (err == OK && more && replay->left > 0)
+    else if (err == OK && (more ? replay->left > 0 : replay->after < replay->end.last_seq))
         s_read(replay);
     else
         s_finish(replay, more || err == ERR_AGAIN);
@@ -157,9 +162,10 @@ static void s_on_rows(actor_t *actor, void *context, err_t err, const void *resp
 
 static void s_read(replay_t *replay) {
     uint32_t rows = s_page_rows(replay) + 1;
-    const char *prefix = replay->request.prefix;
-    store_query(replay->stream->actor, "stream_events_after", rows, NULL, s_on_rows, replay, "isi",
-                (int64_t)replay->after, prefix, (int64_t)rows);
+    uint64_t last = replay->end.last_seq;
+    replay->window_end = last - replay->after > WINDOW ? replay->after + WINDOW : last;
+    store_query(replay->stream->actor, "stream_events_between", rows, NULL, s_on_rows, replay, "iisi",
+                (int64_t)replay->after, (int64_t)replay->window_end, replay->request.prefix, (int64_t)rows);
 }
 
 static void s_on_bounds(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
@@ -176,7 +182,12 @@ static void s_on_bounds(actor_t *actor, void *context, err_t err, const void *re
     replay->end.first_seq = (uint64_t)store_row_int(row, 0);
     replay->end.last_seq = (uint64_t)store_row_int(row, 1);
     store_row_destroy(&row);
-    s_read(replay);
+    if (replay->end.first_seq > 0 && replay->after < replay->end.first_seq - 1)
+        replay->after = replay->end.first_seq - 1; /* what was pruned is not looked for */
+    if (replay->after < replay->end.last_seq)
+        s_read(replay);
+    else
+        s_finish(replay, false);
 }
 
 /* ---- requests ---- */

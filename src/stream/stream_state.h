@@ -18,8 +18,9 @@ typedef struct {
     uint8_t peer[256]; /* routing id */
     size_t peer_size;
     ReplayRequest request;
-    uint64_t after; /* sent up to this seq */
-    uint32_t left;  /* of the limit */
+    uint64_t after;      /* sent up to this seq */
+    uint64_t window_end; /* of the query under way */
+    uint32_t left;       /* of the limit */
     ReplayEnd end;
     uint64_t timer; /* tries again to send the end */
     int64_t deadline_us;

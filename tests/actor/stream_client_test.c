@@ -1,4 +1,4 @@
-/* The clients that ship with the service, over the real stream: integration-cli and the Python subscriber. */
+/* The clients that ship with the service, over the real stream: integration-cli and the example subscribers. */
 #include "stream/certificate.h"
 #include "stream_fixture.h"
 
@@ -51,8 +51,9 @@ static long s_number(const char *line, const char *name) {
     return strtol(at + strlen(name), NULL, 10);
 }
 
-#define CLI    TEST_BIN_DIR "/integration-cli"
-#define PYTHON TEST_SOURCE_DIR "/deploy/examples/subscriber.py"
+#define CLI      TEST_BIN_DIR "/integration-cli"
+#define C_CLIENT TEST_BIN_DIR "/stream-subscriber"
+#define PYTHON   TEST_SOURCE_DIR "/deploy/examples/subscriber.py"
 
 STREAM_TEST(stream_client, tail_shows_what_was_and_what_comes_and_ends_cleanly_when_interrupted) {
     char line[4096];
@@ -153,9 +154,9 @@ STREAM_TEST(stream_client, tail_and_python_read_an_encrypted_stream_with_keys_of
     s_next_line(&tail, line);
     s_next_line(&tail, line);
     cr_expect_eq(s_wait(&tail), 0);
-    program_t python =
-        s_start((char *[]){PYTHON, "--url", f->stream_url, "--replay-url", f->replay_url, "--from-seq", "1",
-                           "--count", "1", "--curve-server-key", server, "--curve-client-key", secret, NULL});
+    program_t python = s_start((char *[]){PYTHON, "--url", f->stream_url, "--replay-url", f->replay_url,
+                                          "--json", "--from-seq", "1", "--count", "1", "--curve-server-key",
+                                          server, "--curve-client-key", secret, NULL});
     s_next_line(&python, line);
     cr_expect_eq(s_number(line, "\"seq\": "), 2);
     cr_expect_eq(s_wait(&python), 0);
@@ -168,8 +169,8 @@ static void s_follow_with_python(fixture_t *f, const char *prefix) {
     f->config.replay_url = f->replay_url;
     commit_signals(f, "A", 3, 1);
     program_t python =
-        s_start((char *[]){PYTHON, "--url", f->stream_url, "--replay-url", f->replay_url, "--from-seq", "0",
-                           "--prefix", (char *)prefix, "--count", "8", NULL});
+        s_start((char *[]){PYTHON, "--url", f->stream_url, "--replay-url", f->replay_url, "--json",
+                           "--from-seq", "0", "--prefix", (char *)prefix, "--count", "8", NULL});
     for (long seq = 1; seq <= 3; seq++) {
         s_next_line(&python, line);
         cr_expect_eq(s_number(line, "\"seq\": "), seq);
@@ -194,7 +195,7 @@ STREAM_TEST(stream_client, the_python_subscriber_follows_a_prefix_over_a_restart
     s_follow_with_python(f, "signal/");
 }
 
-STREAM_TEST(stream_client, both_clients_read_a_stream_of_json) {
+STREAM_TEST(stream_client, all_clients_read_a_stream_of_json) {
     char line[4096];
     f->config.stream_format = "json";
     commit_signals(f, "A", 1, 1);
@@ -206,8 +207,13 @@ STREAM_TEST(stream_client, both_clients_read_a_stream_of_json) {
     cr_expect(strstr(line, "A strength=0.750"), "%s", line);
     cr_expect_eq(s_wait(&tail), 0);
     program_t python = s_start((char *[]){PYTHON, "--url", f->stream_url, "--replay-url", f->replay_url,
-                                          "--from-seq", "0", "--count", "1", NULL});
+                                          "--json", "--from-seq", "0", "--count", "1", NULL});
     s_next_line(&python, line);
     cr_expect(strstr(line, "\"symbol\": \"A\""), "%s", line);
     cr_expect_eq(s_wait(&python), 0);
+    program_t c = s_start((char *[]){C_CLIENT, "--url", f->stream_url, "--replay-url", f->replay_url,
+                                     "--json", "--from-seq", "0", "--count", "1", NULL});
+    s_next_line(&c, line);
+    cr_expect(strstr(line, "\"symbol\":\"A\""), "%s", line);
+    cr_expect_eq(s_wait(&c), 0);
 }

@@ -65,6 +65,7 @@ static inline void fixture_begin(fixture_t *f) {
     f->config.stream_url = "tcp://127.0.0.1:0";
     f->config.replay_url = "tcp://127.0.0.1:0";
     f->config.stream_format = "protobuf";
+    f->config.stream_hwm = 32768;
     f->config.curve_dir = "";
     f->writer = harness_actor(&f->harness, &store_writer_class, &f->config, NULL);
     f->reader = harness_actor(&f->harness, &store_reader_class, &f->config, NULL);

@@ -107,6 +107,85 @@ STREAM_TEST(stream_replay, a_limit_cuts_and_says_that_there_is_more) {
     cr_expect_not(answer.end.more, "exactly all is not cut");
 }
 
+static void s_commit_many(fixture_t *f, const char *symbol, int count) {
+    for (int left = count; left > 0; left -= 1000)
+        commit_signals(f, symbol, left < 1000 ? left : 1000, 1);
+}
+
+/* Of 45,005 events five are of the prefix: at the beginning, on both sides of a window's end, in the middle, at the
+ * end. Each query looks at 20,000 at most, so that it takes several, between which others have their turn. */
+static void s_begin_with_rare_ones(fixture_t *f) {
+    commit_signals(f, "RARE", 1, 1);
+    s_commit_many(f, "A", 19998);
+    commit_signals(f, "RARE", 2, 1); /* 20,000 and 20,001 */
+    s_commit_many(f, "A", 10000);
+    commit_signals(f, "RARE", 1, 1); /* 30,002 */
+    s_commit_many(f, "A", 15002);
+    commit_signals(f, "RARE", 1, 1); /* 45,005 */
+    start_stream(f);
+    wait_published(f, 45005);
+}
+
+STREAM_TEST(stream_replay, a_rare_prefix_is_looked_for_in_windows_and_found_to_the_last) {
+    s_begin_with_rare_ones(f);
+    double before = harness_metric(&f->harness, "store-reader", "queries_total");
+    answer_t answer = s_replay(f, "signal/execution/RARE", 0, 0);
+    cr_expect_eq(answer.count, 5);
+    cr_expect(answer.ordered);
+    cr_expect_eq(answer.last, 45005);
+    cr_expect_eq(answer.end.last_seq, 45005);
+    cr_expect_not(answer.end.more);
+    double queries = harness_metric(&f->harness, "store-reader", "queries_total") - before;
+    cr_expect_eq(queries, 1 + 3, "the bounds, and three windows; %g queries", queries);
+    answer = s_replay(f, "signal/execution/NONE", 0, 0);
+    cr_expect_eq(answer.count, 0);
+    cr_expect_eq(answer.end.last_seq, 45005);
+    cr_expect_not(answer.end.more);
+}
+
+STREAM_TEST(stream_replay, a_limit_within_a_rare_prefix_says_whether_more_is_far_behind) {
+    s_begin_with_rare_ones(f);
+    answer_t answer = s_replay(f, "signal/execution/RARE", 0, 1);
+    cr_expect_eq(answer.last, 1);
+    cr_expect(answer.end.more, "the next is at the end of the window");
+    answer = s_replay(f, "signal/execution/RARE", 1, 2);
+    cr_expect_eq(answer.count, 2);
+    cr_expect_eq(answer.last, 20001);
+    cr_expect(answer.end.more, "the next is in the same window");
+    answer = s_replay(f, "signal/execution/RARE", 20001, 1);
+    cr_expect_eq(answer.last, 30002);
+    cr_expect(answer.end.more, "the next is in the last window");
+    answer = s_replay(f, "signal/execution/RARE", 20001, 2);
+    cr_expect_eq(answer.last, 45005);
+    cr_expect_not(answer.end.more, "exactly all is not cut");
+    answer = s_replay(f, "signal/execution/RARE", 45005, 0);
+    cr_expect_eq(answer.count, 0);
+    cr_expect_not(answer.end.more);
+    answer = s_replay(f, "signal/execution/RARE", 99999, 0);
+    cr_expect_eq(answer.count, 0, "beyond the end there is nothing");
+    cr_expect_not(answer.end.more);
+}
+
+STREAM_TEST(stream_replay, a_replayed_message_is_the_live_one_marked_as_replay) {
+    static got_t live, again;
+    start_stream(f);
+    void *sub = subscribe(f, "signal/");
+    commit_signals(f, "A", 1, 100);
+    next_message(sub, &live);
+    void *dealer = connect_socket(ZMQ_DEALER, f->replay_url);
+    s_ask(dealer, "", 0, 1);
+    cr_assert(receive(dealer, &again));
+    cr_expect_not(live.header.replay);
+    cr_expect(again.header.replay);
+    cr_expect_eq(again.header.published_at_us, live.header.published_at_us);
+    again.header.replay = false;
+    cr_expect_eq(memcmp(&again.header, &live.header, sizeof live.header), 0);
+    cr_expect_eq(again.size, live.size);
+    cr_expect_eq(memcmp(again.payload, live.payload, live.size), 0);
+    zmq_close(sub);
+    zmq_close(dealer);
+}
+
 STREAM_TEST(stream_replay, of_an_empty_stream_only_the_end_comes) {
     s_begin(f, 0, 0);
     void *sub = subscribe(f, ""); /* its heartbeat says that the stream knows where it stands */
@@ -164,6 +243,9 @@ STREAM_TEST(stream_replay, a_peer_with_a_replay_under_way_is_refused_another) {
     answer_t second = s_answer(dealer);
     cr_expect_eq(first.count + second.count, 3000);
     cr_expect((first.error[0] != 0) + (second.error[0] != 0) == 1);
+    cr_expect(strstr(*first.error ? first.error : second.error, "under way"));
+    s_ask(dealer, "", 2990, 0);
+    cr_expect_eq(s_answer(dealer).count, 10, "after the end it may ask again");
     zmq_close(dealer);
 }
 

@@ -106,7 +106,7 @@ program_t *program_start(const char *binary, const char *const *arguments, const
     char path[512];
     cr_assert(self);
     snprintf(self->name, sizeof self->name, "%s", binary);
-    snprintf(path, sizeof path, "%s/%s", s_bin_dir(), binary);
+    snprintf(path, sizeof path, "%s/%s", *binary == '/' ? "" : s_bin_dir(), binary);
     for (int i = 0; i < 2; i++) {
         self->fds[i] = memfd_create(i ? "stderr" : "stdout", MFD_CLOEXEC);
         cr_assert(self->fds[i] >= 0);

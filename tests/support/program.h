@@ -13,7 +13,7 @@
 
 typedef struct program_s program_t;
 
-/* `binary` is a name in TEST_BIN_DIR. `arguments` without the name, `environment` of NAME=value; both end with
+/* `binary` is a name in TEST_BIN_DIR, or a path from the root. `arguments` without the name, `environment` of NAME=value; both end with
  * NULL, or are NULL. */
 program_t *program_start(const char *binary, const char *const *arguments, const char *const *environment);
 /* Kills it when it still runs. */

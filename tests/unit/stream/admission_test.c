@@ -144,16 +144,23 @@ Test(refusals, each_key_is_logged_once_a_minute, .timeout = 10) {
     cr_expect_not(refusals_note(&refusals, one, 1000 + REFUSALS_US + 1));
 }
 
-Test(refusals, more_keys_than_are_kept_push_out_the_oldest, .timeout = 10) {
+Test(refusals, of_ever_new_keys_only_so_many_a_minute_are_logged_and_the_rest_is_counted, .timeout = 10) {
     refusals_t refusals = {0};
     uint8_t key[32] = {0};
-    for (uint8_t i = 0; i <= REFUSALS_KEPT; i++) {
+    for (uint8_t i = 0; i < REFUSALS_KEPT; i++) {
         key[0] = i;
         cr_expect(refusals_note(&refusals, key, 1000 + i));
     }
-    cr_expect_not(refusals_note(&refusals, key, 2000));
-    key[0] = 0;
-    cr_expect(refusals_note(&refusals, key, 2000));
+    for (uint8_t i = 0; i < 100; i++) {
+        key[0] = (uint8_t)(REFUSALS_KEPT + i);
+        cr_expect_not(refusals_note(&refusals, key, 2000 + i));
+    }
+    cr_expect_eq(refusals.untold, 100);
+    key[0] = 3;
+    cr_expect_not(refusals_note(&refusals, key, 3000), "a key that was logged is none of them");
+    cr_expect_eq(refusals.untold, 100);
+    key[0] = 200;
+    cr_expect(refusals_note(&refusals, key, 1000 + REFUSALS_US), "a minute later there is a place again");
 }
 
 static void s_expect_bind(const char *url, const char *expected) {
