@@ -5,6 +5,7 @@
 #include "cache/cache.h"
 #include "coordinator/coordinator.h"
 #include "dataflow/dataflow.h"
+#include "delivery/delivery.h"
 #include "gateway/server.h"
 #include "monitoring/monitoring.h"
 #include "routes.gen.h"
@@ -55,6 +56,7 @@ static const supervisor_entry_t s_table[] = {
     ADAPTER("flowhub", SERVICE_FLOWHUB),
     {.klass = &services_class, .restartable = true},
     {.klass = &stream_class, .restartable = true},
+    {.klass = &delivery_class, .restartable = true},
     {.klass = &signals_class, .restartable = true},
     {.klass = &dataflow_class, .restartable = true},
     {.klass = &validation_class, .restartable = true},

@@ -12,6 +12,7 @@ const char *part_component(part_t part) {
     static const char *const names[PART_COUNT] = {
         "coordinator",
         "signals",
+        "delivery",
         "dataflow",
         "scheduler",
         "monitoring",
@@ -96,9 +97,10 @@ static void s_fill_adapters(ComponentStates *out, const ComponentStatus *states)
 void parts_fill(const ComponentStatus *states, ComponentStates *out) {
     out->has_coordinator = out->has_signal_router = out->has_data_flow_manager = out->has_scheduler = true;
     out->has_system_monitor = out->has_validation_coordinator = out->has_store = out->has_cache = true;
-    out->has_bus = out->has_stream = true;
+    out->has_bus = out->has_stream = out->has_delivery = true;
     s_fill(&out->coordinator, &states[PART_COORDINATOR]);
     s_fill(&out->signal_router, &states[PART_SIGNALS]);
+    s_fill(&out->delivery, &states[PART_DELIVERY]);
     s_fill(&out->data_flow_manager, &states[PART_DATAFLOW]);
     s_fill(&out->scheduler, &states[PART_SCHEDULER]);
     s_fill(&out->system_monitor, &states[PART_MONITORING]);

@@ -7,14 +7,16 @@
 
 enum { DEFAULT_LIMIT = 20, CURSOR_DIGITS = 16 };
 
-static bool s_read_cursor(const char *text, bool *ascending, int64_t *seq) {
-    if ((text[0] != 'a' && text[0] != 'd') || strlen(text) != 1 + CURSOR_DIGITS ||
-        strspn(text + 1, "0123456789abcdef") != CURSOR_DIGITS)
+static bool s_read_cursor(const char *text, bool *ascending, int64_t *seq, int64_t *total) {
+    if ((text[0] != 'a' && text[0] != 'd') || strlen(text) != 1 + 2 * CURSOR_DIGITS ||
+        strspn(text + 1, "0123456789abcdef") != 2 * CURSOR_DIGITS)
         return false;
-    uint64_t value;
-    if (sscanf(text + 1, "%" SCNx64, &value) != 1 || value > INT64_MAX)
+    uint64_t values[2];
+    if (sscanf(text + 1, "%16" SCNx64 "%16" SCNx64, &values[0], &values[1]) != 2 || values[0] > INT64_MAX ||
+        values[1] > INT64_MAX)
         return false;
-    *seq = (int64_t)value;
+    *seq = (int64_t)values[0];
+    *total = (int64_t)values[1];
     *ascending = text[0] == 'a';
     return true;
 }
@@ -22,7 +24,7 @@ static bool s_read_cursor(const char *text, bool *ascending, int64_t *seq) {
 static void s_apply_cursor(history_query_t *self, const ListSignalsRequest *request, problems_t *problems) {
     bool ascending;
     int64_t seq;
-    if (!s_read_cursor(request->cursor, &ascending, &seq)) {
+    if (!s_read_cursor(request->cursor, &ascending, &seq, &self->total)) {
         problems_add(problems, "cursor", "must be the next_cursor of a page");
         return;
     }
@@ -57,6 +59,7 @@ err_t history_query_make(history_query_t *self, const ListSignalsRequest *reques
         .to_ms = request->to,
         .after_seq = s_after_seq(request),
         .page_before_seq = -1,
+        .total = -1,
         .ascending = request->has_order && strcmp(request->order, "asc") == 0,
         .limit = request->has_limit ? request->limit : DEFAULT_LIMIT,
         .offset = request->has_offset ? request->offset : 0,
@@ -69,8 +72,8 @@ err_t history_query_make(history_query_t *self, const ListSignalsRequest *reques
     return problems->found == found ? OK : ERR_VALIDATION_FAILED;
 }
 
-void history_query_cursor(const history_query_t *self, uint64_t last_seq,
+void history_query_cursor(const history_query_t *self, uint64_t last_seq, int64_t total,
                           char out[HISTORY_QUERY_CURSOR_SIZE]) {
-    snprintf(out, HISTORY_QUERY_CURSOR_SIZE, "%c%0*" PRIx64, self->ascending ? 'a' : 'd', CURSOR_DIGITS,
-             last_seq);
+    snprintf(out, HISTORY_QUERY_CURSOR_SIZE, "%c%0*" PRIx64 "%0*" PRIx64, self->ascending ? 'a' : 'd',
+             CURSOR_DIGITS, last_seq, CURSOR_DIGITS, (uint64_t)total);
 }

@@ -1,13 +1,14 @@
 /* The signal history's filters and pages as parameters of the store's history statements. Pure.
  *
- * A cursor is the order's letter and the seq of the last signal of the page, in hex; opaque to clients. */
+ * A cursor is the order's letter and, in hex, the seq of the last signal of the page and the total that the first page
+ * told; opaque to clients. */
 #pragma once
 
 #include "base/err.h"
 #include "integration/v1/signals.pb.h"
 #include "message/json_codec.h"
 
-#define HISTORY_QUERY_CURSOR_SIZE 32
+#define HISTORY_QUERY_CURSOR_SIZE 48
 
 typedef struct {
     /* NULL and -1: no condition */
@@ -19,6 +20,7 @@ typedef struct {
     int64_t page_after_seq, page_before_seq;
     bool ascending;
     int32_t limit, offset;
+    int64_t total; /* of the first page; -1 when this is the first */
 } history_query_t;
 
 /* ERR_VALIDATION_FAILED with problems: a cursor that is none, or of the other order, or together with an offset;
@@ -26,5 +28,5 @@ typedef struct {
 ERR_MUST_USE
 err_t history_query_make(history_query_t *self, const ListSignalsRequest *request, problems_t *problems);
 
-void history_query_cursor(const history_query_t *self, uint64_t last_seq,
+void history_query_cursor(const history_query_t *self, uint64_t last_seq, int64_t total,
                           char out[HISTORY_QUERY_CURSOR_SIZE]);

@@ -2,17 +2,21 @@
 #include "signals/lookup.h"
 
 #include "message/message.h"
+#include "signals/conflict_row.h"
 #include "signals/dedup.h"
 #include "signals/signal_row.h"
 #include "tables.gen.h"
 #include <stdlib.h>
+#include <string.h>
 
-enum { LOOKUPS_MAX = 256 };
+enum { LOOKUPS_MAX = 256, CONFLICTS_MOST = 1000 /* of one signal */ };
+
+typedef enum { ASK_ID, ASK_KEY, ASK_CONFLICTS } ask_t;
 
 struct lookup_s {
     route_t *route;
     item_t *item;
-    bool by_key; /* else by signal_id */
+    ask_t ask; /* CONFLICTS: of the signal that was found */
     lookup_t *next;
 };
 
@@ -33,18 +37,53 @@ static lookup_t *s_dequeue(signals_t *state) {
     return lookup;
 }
 
+static void s_take_decision(item_t *item, const store_row_t *row) {
+    Decision *decision = signal_row_decision(row);
+    item_drop_verdict(item);
+    if (!decision)
+        return;
+    item->verdict = calloc(1, sizeof *item->verdict);
+    assert_always(item->verdict);
+    item->verdict->decision = *decision;
+    free(decision); /* what it points to has moved */
+}
+
 static void s_become_duplicate(item_t *item, const store_row_t *row) {
     Signal first = Signal_init_zero;
     err_t err = signal_row_read(row, &first);
-    message_free(Decision_message(), (void **)&item->decision);
     if (err == OK) {
         message_release(Signal_message(), &item->signal);
         item->signal = first;
-        item->decision = signal_row_decision(row);
+        s_take_decision(item, row);
         item->state = ITEM_DUPLICATE;
     } else {
         message_release(Signal_message(), &first);
         item_refuse(item, err, NULL);
+    }
+}
+
+/* The first answer told what was resolved then, and not what was later. */
+static void s_take_conflict(verdict_t *verdict, const store_row_t *row) {
+    Conflict *conflict = &verdict->conflicts[verdict->conflict_count];
+    if (conflict_row_read(row, conflict) != OK) {
+        message_release(Conflict_message(), conflict);
+        return;
+    }
+    verdict->conflict_count++;
+    if (conflict->resolution && conflict->resolution->timestamp > conflict->detected_at) {
+        message_free(Resolution_message(), (void **)&conflict->resolution);
+        MESSAGE_PUT(conflict->status, "open");
+    }
+}
+
+static void s_take_conflicts(item_t *item, const StoreRows *rows) {
+    verdict_t *verdict = item->verdict;
+    verdict->conflicts = message_list(rows->rows_count, sizeof *verdict->conflicts);
+    for (size_t i = 0; i < rows->rows_count; i++) {
+        store_row_t *row = store_row_new(rows->rows[i]);
+        if (row)
+            s_take_conflict(verdict, row);
+        store_row_destroy(&row);
     }
 }
 
@@ -76,35 +115,50 @@ static void s_done(actor_t *actor, lookup_t *lookup) {
         routing_advance(actor, route);
 }
 
-/* True when there is another name to look for. */
-static bool s_try_key(lookup_t *lookup) {
-    if (lookup->by_key || !lookup->item->signal.has_dedup_key)
+static void s_take_row(actor_t *actor, lookup_t *lookup, const StoreRows *rows) {
+    store_row_t *row = store_row_new(rows->rows[0]);
+    if (row)
+        s_judge(actor, lookup->route, lookup->item, row);
+    else
+        item_refuse(lookup->item, ERR_INTERNAL, NULL);
+    store_row_destroy(&row);
+}
+
+static bool s_has_conflicts(const item_t *item) {
+    return item->state == ITEM_DUPLICATE && item->verdict &&
+           strcmp(item->verdict->decision.strategy, "none") != 0;
+}
+
+/* True when something else is to be asked. */
+static bool s_take(actor_t *actor, lookup_t *lookup, const StoreRows *rows) {
+    item_t *item = lookup->item;
+    if (lookup->ask == ASK_CONFLICTS) {
+        s_take_conflicts(item, rows);
         return false;
-    return lookup->by_key = true;
+    }
+    if (rows->rows_count == 0 && lookup->ask == ASK_ID && item->signal.has_dedup_key) {
+        lookup->ask = ASK_KEY;
+        return true;
+    }
+    if (rows->rows_count == 0)
+        s_not_found(item);
+    else
+        s_take_row(actor, lookup, rows);
+    lookup->ask = ASK_CONFLICTS;
+    return s_has_conflicts(item);
 }
 
 static void s_on_rows(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
     (void)fault;
     signals_t *state = actor_state(actor);
     lookup_t *lookup = context;
-    const StoreRows *rows = response;
     state->lookups_under_way--;
-    if (err == OK && rows->rows_count == 0 && s_try_key(lookup)) {
-        s_send(actor, lookup);
-        return;
-    }
     if (err != OK) {
         item_refuse(lookup->item, err, NULL);
         lookup->route->failure = err;
-    } else if (rows->rows_count == 0) {
-        s_not_found(lookup->item);
-    } else {
-        store_row_t *row = store_row_new(rows->rows[0]);
-        if (row)
-            s_judge(actor, lookup->route, lookup->item, row);
-        else
-            item_refuse(lookup->item, ERR_INTERNAL, NULL);
-        store_row_destroy(&row);
+    } else if (s_take(actor, lookup, response)) {
+        s_send(actor, lookup);
+        return;
     }
     s_done(actor, lookup);
 }
@@ -114,7 +168,10 @@ static void s_send(actor_t *actor, lookup_t *lookup) {
     const Signal *signal = &lookup->item->signal;
     actor_request_options_t options = {.on_behalf = lookup->route->call};
     state->lookups_under_way++;
-    if (lookup->by_key)
+    if (lookup->ask == ASK_CONFLICTS)
+        store_query(actor, "conflicts_of_newcomer", CONFLICTS_MOST, &options, s_on_rows, lookup, "s",
+                    signal->signal_id);
+    else if (lookup->ask == ASK_KEY)
         store_query(actor, "signal_by_dedup_key", 1, &options, s_on_rows, lookup, "ss", signal->source,
                     signal->dedup_key);
     else
@@ -132,7 +189,7 @@ bool lookup_begin(actor_t *actor, route_t *route, size_t index) {
     assert_always(lookup);
     lookup->route = route;
     lookup->item = item;
-    lookup->by_key = !item->sent_id;
+    lookup->ask = item->sent_id ? ASK_ID : ASK_KEY;
     route->lookups++;
     if (state->lookups_under_way < LOOKUPS_MAX)
         s_send(actor, lookup);

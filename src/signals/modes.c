@@ -6,6 +6,8 @@
 #include <string.h>
 
 void modes_apply(modes_t *self, const SystemState *state) {
+    if (self->known && state->version && state->version < self->state.version)
+        return;
     modes_free(self);
     self->known = message_copy(SystemState_message(), &self->state, state) == OK;
 }

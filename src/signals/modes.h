@@ -13,7 +13,9 @@ typedef struct { /* begins as {0} */
     SystemState state;
 } modes_t;
 
-void modes_apply(modes_t *self, const SystemState *state); /* copies */
+/* Copies. A state with an older version than the one in force is passed over: an event and a command that bring the
+ * same may overtake each other. */
+void modes_apply(modes_t *self, const SystemState *state);
 void modes_free(modes_t *self);
 
 /* OK; ERR_SYSTEM_STOPPED; ERR_TRADING_HALTED; ERR_TRADING_REDUCING (a mode that holds for the signal admits only sell

@@ -33,6 +33,28 @@ static bool s_was_routed(const Signal *signal) {
     return strcmp(signal->status, "rejected") != 0 && strcmp(signal->status, "held") != 0;
 }
 
+/* The resolutions of the conflicts, in a list of its own whose elements borrow. */
+static pb_size_t s_resolutions(const verdict_t *verdict, Resolution **list) {
+    pb_size_t count = 0;
+    *list = NULL;
+    for (size_t i = 0; i < verdict->conflict_count; i++)
+        count += verdict->conflicts[i].resolution != NULL;
+    if (count)
+        *list = message_list(count, sizeof **list);
+    for (size_t i = 0, at = 0; i < verdict->conflict_count; i++)
+        if (verdict->conflicts[i].resolution)
+            (*list)[at++] = *verdict->conflicts[i].resolution;
+    return count;
+}
+
+/* The fields of this name in all three replies. */
+#define SET_CONFLICTS(reply, verdict)                                                             \
+    do {                                                                                          \
+        (reply)->conflicts_detected = (verdict)->conflicts;                                       \
+        (reply)->conflicts_detected_count = (pb_size_t)(verdict)->conflict_count;                 \
+        (reply)->conflicts_resolved_count = s_resolutions(verdict, &(reply)->conflicts_resolved); \
+    } while (0)
+
 void reply_single(route_t *route, RouteSignalReply *reply) {
     item_t *item = &route->items[0];
     Signal *signal = &item->signal;
@@ -46,11 +68,19 @@ void reply_single(route_t *route, RouteSignalReply *reply) {
         reply->routed_signals = signal;
         reply->routed_signals_count = 1;
     }
-    reply->decision = item->decision;
+    reply->decision = (Decision *)item_decision(route, item);
+    if (item->verdict)
+        SET_CONFLICTS(reply, item->verdict);
     reply->routing_time = route->routing_time;
     reply->success_rate = strcmp(signal->status, "rejected") == 0 ? 0.0 : 1.0;
     reply->timestamp = signal->received_at;
     reply->duplicate = item->state == ITEM_DUPLICATE;
+}
+
+void reply_single_free(RouteSignalReply *reply) {
+    free(reply->conflicts_resolved);
+    reply->conflicts_resolved = NULL;
+    reply->conflicts_resolved_count = 0;
 }
 
 static void s_result(const route_t *route, size_t index, RouteSignalResult *result) {
@@ -74,7 +104,9 @@ static void s_result(const route_t *route, size_t index, RouteSignalResult *resu
     result->has_seq = true;
     result->seq = signal->seq;
     result->duplicate = s_is_duplicate(item, root);
-    result->decision = root->decision;
+    result->decision = (Decision *)item_decision(route, root);
+    if (root->verdict)
+        SET_CONFLICTS(result, root->verdict);
 }
 
 static void s_count(const route_t *route, const item_t *item, RouteSignalsReply *reply) {
@@ -101,9 +133,31 @@ void reply_batch(route_t *route, RouteSignalsReply *reply) {
 }
 
 void reply_batch_free(RouteSignalsReply *reply) {
+    for (size_t i = 0; i < reply->results_count; i++)
+        free(reply->results[i].conflicts_resolved);
     free(reply->results);
     reply->results = NULL;
     reply->results_count = 0;
+}
+
+void reply_simulated(route_t *route, SimulateSignalReply *reply) {
+    const item_t *item = &route->items[0];
+    COPY_TEXT(reply->signal_id, item->signal.signal_id);
+    MESSAGE_PUT(reply->status, reply_status(route, item));
+    COPY_TEXT(reply->source_layer, item->signal.source);
+    COPY_TEXT(reply->target_layer, item->signal.target);
+    if (item->state != ITEM_REFUSED)
+        reply->decision = (Decision *)item_decision(route, item);
+    if (item->verdict)
+        SET_CONFLICTS(reply, item->verdict);
+    reply->active_in_scope = route->active;
+    reply->timestamp = route->now_ms;
+}
+
+void reply_simulated_free(SimulateSignalReply *reply) {
+    free(reply->conflicts_resolved);
+    reply->conflicts_resolved = NULL;
+    reply->conflicts_resolved_count = 0;
 }
 
 err_t reply_refusal(call_t *call, const item_t *item) {

@@ -3,8 +3,6 @@
 
 #include "message/json_codec.h"
 #include "signals/admission.h"
-#include "signals/decision.h"
-#include "tables.gen.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +34,7 @@ void route_destroy(route_t **self_p) {
         free(item->signal.data);
         free(item->signal.metadata);
         free(item->signal.decision); /* holds no pointers */
-        message_free(Decision_message(), (void **)&item->decision);
+        item_drop_verdict(item);
     }
     free(self);
     *self_p = NULL;
@@ -82,13 +80,16 @@ void route_admit(route_t *self, size_t index, const RouteSignalRequest *request,
     problems_free(&problems);
 }
 
-void item_decide(item_t *self, int64_t now_ms) {
-    if (!self->decision)
-        self->decision = message_new(Decision_message());
-    else
-        message_release(Decision_message(), self->decision);
-    const char *status = decision_make(&self->signal, now_ms, self->decision);
-    MESSAGE_PUT(self->signal.status, status);
+const Decision *item_decision(const route_t *route, const item_t *item) {
+    return item->verdict ? &item->verdict->decision : route->unopposed;
+}
+
+void item_drop_verdict(item_t *self) {
+    if (!self->verdict)
+        return;
+    verdict_free(self->verdict);
+    free(self->verdict);
+    self->verdict = NULL;
 }
 
 bool item_accepted(const item_t *self) {

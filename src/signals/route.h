@@ -7,12 +7,13 @@
 #include "actor/actor.h"
 #include "base/ids.h"
 #include "integration/v1/signals.pb.h"
+#include "signals/decision.h"
 
 #define ROUTE_SIGNALS_MAX 1000 /* of one body */
 
 /* OPEN: to be written. LOOKUP: whether it is stored already is being asked. WRITING: in a write that is under way.
  * TWIN: repeats an earlier item of the same body and shares its fate. The rest is final: STORED by this request,
- * DUPLICATE of one stored before, REFUSED for `err`. */
+ * DUPLICATE of one stored before, SIMULATED: decided and not stored, REFUSED for `err`. */
 typedef enum {
     ITEM_OPEN,
     ITEM_LOOKUP,
@@ -20,6 +21,7 @@ typedef enum {
     ITEM_TWIN,
     ITEM_STORED,
     ITEM_DUPLICATE,
+    ITEM_SIMULATED,
     ITEM_REFUSED
 } item_state_t;
 
@@ -34,7 +36,7 @@ typedef struct {
     bool sent_id;       /* the client named it */
     bool by_group;      /* refused for another member of its group */
     Signal signal;      /* owned; of DUPLICATE: the one stored before */
-    Decision *decision; /* owned; NULL until decided */
+    verdict_t *verdict; /* owned; of DUPLICATE: as stored. NULL: not decided, or it met no rival */
     uint64_t body_hash;
     uint32_t twin_of;     /* of TWIN: the item it repeats, which is none itself */
     uint32_t group_first; /* first member of its group in the body; itself without a group */
@@ -46,14 +48,17 @@ typedef struct route_s route_t;
 struct route_s {
     call_t *call; /* kept */
     bool batch;
-    bool keyed; /* has an Idempotency-Key: all is one unit, with the answer */
+    bool keyed;     /* has an Idempotency-Key: all is one unit, with the answer */
+    bool simulated; /* is decided, and neither stored nor published */
     int64_t now_ms, started_us;
     char routing_id[UUID_SIZE];
-    double routing_time; /* seconds */
-    unsigned attempts;   /* writes so far */
-    err_t failure;       /* of the store, for the request as a whole */
-    size_t lookups;      /* under way */
-    route_t *next;       /* in a group of writes */
+    double routing_time;       /* seconds */
+    unsigned attempts;         /* writes so far that conflicted */
+    err_t failure;             /* of the store, for the request as a whole */
+    size_t lookups;            /* under way */
+    uint32_t active;           /* of a simulated one: active signals in its scopes */
+    const Decision *unopposed; /* borrowed: of items without a verdict */
+    route_t *next;             /* in the queue, or in a write */
     size_t count;
     item_t items[];
 };
@@ -67,8 +72,8 @@ void route_admit(route_t *self, size_t index, const RouteSignalRequest *request,
 /* Final. `reason` is static text in place of the code's sentence, or NULL. */
 void item_refuse(item_t *self, err_t err, const char *reason);
 void item_add_detail(item_t *self, const char *field, const char *problem);
-/* OPEN becomes decided: status of the signal, decision. */
-void item_decide(item_t *self, int64_t now_ms);
+const Decision *item_decision(const route_t *route, const item_t *item);
+void item_drop_verdict(item_t *self);
 /* True when the item was accepted: stored and neither rejected nor refused. */
 bool item_accepted(const item_t *self);
 /* How many items are in the state. */

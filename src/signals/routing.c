@@ -1,14 +1,15 @@
-/* RouteSignal and RouteSignals: lookups of what may be stored already, then a write, then again for what conflicted,
- * until nothing is open. */
+/* RouteSignal, RouteSignals and SimulateSignal: lookups of what may be stored already, then a write, then again for what
+ * conflicted, until nothing is open. A simulation looks first, as it has no write to conflict. */
 #include "base/clock.h"
 #include "signals/batch.h"
 #include "signals/commit.h"
 #include "signals/lookup.h"
 #include "signals/reply.h"
+#include "signals/stats.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { ATTEMPTS_MAX = 4, RETRY_SECONDS = 1 };
+enum { ATTEMPTS_MAX = 8, RETRY_SECONDS = 1 };
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
@@ -18,13 +19,33 @@ static void s_add_counts(actor_t *actor, size_t stored, size_t duplicates, size_
     actor_count(actor, "signals_rejected_total", "Signals that were not admitted", (double)refused);
 }
 
+static void s_add_conflicts(actor_t *actor, size_t conflicts, size_t superseded) {
+    actor_count(actor, "signal_conflicts_total", "Conflicts detected", (double)conflicts);
+    actor_count(actor, "signals_superseded_total", "Signals that lost to a newer one", (double)superseded);
+}
+
 void routing_start_counters(actor_t *actor) {
     s_add_counts(actor, 0, 0, 0);
+    s_add_conflicts(actor, 0, 0);
+}
+
+static void s_count_conflicts(actor_t *actor, const route_t *route) {
+    size_t conflicts = 0, superseded = 0;
+    for (const item_t *item = route->items; item < route->items + route->count; item++)
+        if (item->state == ITEM_STORED && item->verdict) {
+            conflicts += item->verdict->conflict_count;
+            superseded += item->verdict->superseded_count;
+        }
+    if (conflicts)
+        s_add_conflicts(actor, conflicts, superseded);
 }
 
 static void s_count(actor_t *actor, const route_t *route) {
     size_t duplicates = route_count(route, ITEM_DUPLICATE) + route_count(route, ITEM_TWIN);
+    const signals_t *state = actor_state(actor);
+    signal_stats_note(state->stats, TALLY_DUPLICATES, duplicates);
     s_add_counts(actor, route_count(route, ITEM_STORED), duplicates, route_count(route, ITEM_REFUSED));
+    s_count_conflicts(actor, route);
 }
 
 static void s_answer_single(actor_t *actor, route_t *route) {
@@ -36,6 +57,19 @@ static void s_answer_single(actor_t *actor, route_t *route) {
     RouteSignalReply reply = RouteSignalReply_init_zero;
     reply_single(route, &reply);
     call_reply(actor, &route->call, &reply);
+    reply_single_free(&reply);
+}
+
+static void s_answer_simulated(actor_t *actor, route_t *route) {
+    const item_t *item = &route->items[0];
+    if (item->state == ITEM_REFUSED && item->err != ERR_SIGNAL_EXPIRED) {
+        call_fail(actor, &route->call, reply_refusal(route->call, item));
+        return;
+    }
+    SimulateSignalReply reply = SimulateSignalReply_init_zero;
+    reply_simulated(route, &reply);
+    call_reply(actor, &route->call, &reply);
+    reply_simulated_free(&reply);
 }
 
 /* A store that failed the whole body is a refusal of the request, as long as nothing of it is stored. */
@@ -45,7 +79,10 @@ static bool s_failed_whole(const route_t *route) {
 
 static void s_answer_batch(actor_t *actor, route_t *route) {
     if (s_failed_whole(route)) {
+        const signals_t *state = actor_state(actor);
         call_retry_after(route->call, RETRY_SECONDS);
+        if (!state->loaded)
+            call_explain(route->call, route->failure, SIGNALS_NOT_LOADED);
         call_fail(actor, &route->call, route->failure);
         return;
     }
@@ -63,8 +100,11 @@ static void s_answer(actor_t *actor, route_t *route) {
         call_answer_lost(route->call);
         route->routing_time = (double)(clock_mono_us() - route->started_us) / 1e6;
     }
-    s_count(actor, route);
-    if (route->batch)
+    if (!route->simulated)
+        s_count(actor, route);
+    if (route->simulated)
+        s_answer_simulated(actor, route);
+    else if (route->batch)
         s_answer_batch(actor, route);
     else
         s_answer_single(actor, route);
@@ -94,7 +134,7 @@ void routing_advance(actor_t *actor, route_t *route) {
         return;
     batch_settle_groups(route);
     if (route_count(route, ITEM_OPEN)) {
-        if (route->attempts++ < ATTEMPTS_MAX) {
+        if (route->attempts < ATTEMPTS_MAX) {
             commit_add(actor, route);
             return;
         }
@@ -117,6 +157,7 @@ static route_t *s_begin(actor_t *actor, call_t *call, size_t count, bool batch) 
     route_t *route = route_new(count);
     route->call = call;
     route->batch = batch;
+    route->unopposed = state->unopposed;
     route->keyed = call_envelope(call)->idempotency_key[0];
     route->now_ms = clock_wall_ms();
     route->started_us = clock_mono_us();
@@ -133,7 +174,7 @@ static void s_note_mode(item_t *item, const Mode *mode) {
     item_add_detail(item, mode->has_scope ? field : "", problem);
 }
 
-static void s_obey_modes(const signals_t *state, route_t *route) {
+void routing_obey_modes(const signals_t *state, route_t *route) {
     const Mode *mode;
     for (item_t *item = route->items; item < route->items + route->count; item++) {
         if (item->state != ITEM_OPEN)
@@ -147,6 +188,21 @@ static void s_obey_modes(const signals_t *state, route_t *route) {
     }
 }
 
+void routing_refuse_unloaded(route_t *route) {
+    for (item_t *item = route->items; item < route->items + route->count; item++)
+        if (item->state == ITEM_OPEN) {
+            item_refuse(item, ERR_STORE_UNAVAILABLE, SIGNALS_NOT_LOADED);
+            route->failure = ERR_STORE_UNAVAILABLE;
+        }
+}
+
+/* Modes, and whether it is known what the signals would meet. */
+static void s_let_pass(const signals_t *state, route_t *route) {
+    routing_obey_modes(state, route);
+    if (!state->loaded)
+        routing_refuse_unloaded(route);
+}
+
 err_t routing_route_signal(actor_t *actor, call_t *call, const void *request, void *response) {
     (void)response;
     signals_t *state = actor_state(actor);
@@ -155,7 +211,7 @@ err_t routing_route_signal(actor_t *actor, call_t *call, const void *request, vo
         return err;
     route_t *route = s_begin(actor, call, 1, false);
     route_admit(route, 0, request, actor_config(actor)->signals_default_ttl_seconds * 1000);
-    s_obey_modes(state, route);
+    s_let_pass(state, route);
     routing_advance(actor, route);
     return ERR_PENDING;
 }
@@ -180,8 +236,27 @@ err_t routing_route_signals(actor_t *actor, call_t *call, const void *request, v
     int64_t ttl_ms = actor_config(actor)->signals_default_ttl_seconds * 1000;
     for (size_t i = 0; i < route->count; i++)
         route_admit(route, i, &body->signals[i], ttl_ms);
-    s_obey_modes(state, route);
+    s_let_pass(state, route);
     batch_bind(route, body->signals);
+    routing_advance(actor, route);
+    return ERR_PENDING;
+}
+
+err_t routing_simulate_signal(actor_t *actor, call_t *call, const void *request, void *response) {
+    (void)response;
+    signals_t *state = actor_state(actor);
+    err_t err = s_check_room(state, call, 1);
+    if (err != OK)
+        return err;
+    route_t *route = s_begin(actor, call, 1, false);
+    item_t *item = &route->items[0];
+    route->simulated = true;
+    route_admit(route, 0, request, actor_config(actor)->signals_default_ttl_seconds * 1000);
+    s_let_pass(state, route);
+    if (item->state == ITEM_OPEN && (item->sent_id || item->signal.has_dedup_key)) {
+        item->state = ITEM_LOOKUP;
+        item->err = OK;
+    }
     routing_advance(actor, route);
     return ERR_PENDING;
 }

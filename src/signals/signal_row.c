@@ -1,10 +1,9 @@
 /* The order of the columns is SIGNAL_COLUMNS'. */
 #include "signals/signal_row.h"
 
-#include "base/buf.h"
 #include "message/json_codec.h"
 #include "tables.gen.h"
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,10 +34,9 @@ enum {
     COLUMN_SUPERSEDED_BY,
     COLUMN_RECEIVED_AT,
     COLUMN_UPDATED_AT,
+    COLUMN_ALLOCATION,
     COLUMNS
 };
-
-#define TOPIC_SIZE 128 /* signal/<64>/<32> */
 
 /* Empty objects are most of them: they are not stored. */
 static const char *s_object(const char *text) {
@@ -54,12 +52,12 @@ static const char *s_object(const char *text) {
         WHEN_SET(signal, symbol), WHEN_SET(signal, side), (signal)->strength, (signal)->confidence, \
         (int64_t)(signal)->priority, WHEN_SET(signal, horizon), WHEN_SET(signal, group_id),         \
         WHEN_SET(signal, dedup_key)
-#define TAIL_FORMAT "iisssssissii"
+#define TAIL_FORMAT "iisssssissiif"
 #define TAIL_VALUES(signal, decision, body_hash)                                                        \
     (signal)->timestamp, (signal)->expiry_time, s_object((signal)->data), s_object((signal)->metadata), \
         (signal)->status, (decision), (signal)->routing_id, (int64_t)(body_hash),                       \
         WHEN_SET(signal, cycle_id), WHEN_SET(signal, superseded_by), (signal)->received_at,             \
-        (signal)->received_at
+        (signal)->received_at, (signal)->has_allocation ? (signal)->allocation : (double)NAN
 
 static size_t s_insert(store_write_t *write, const Signal *signal, const char *decision, uint64_t body_hash) {
     if (signal->has_source_seq)
@@ -69,16 +67,23 @@ static size_t s_insert(store_write_t *write, const Signal *signal, const char *d
                           TAIL_VALUES(signal, decision, body_hash));
 }
 
-size_t signal_row_write(store_write_t *write, Signal *signal, const Decision *decision, uint64_t body_hash,
+static char *s_append(char *at, const char *text) {
+    size_t length = strlen(text);
+    memcpy(at, text, length + 1);
+    return at + length;
+}
+
+void signal_topic(char topic[SIGNAL_TOPIC_SIZE], const char *target, const char *symbol) {
+    assert_always(strlen(target) + (symbol ? strlen(symbol) : 1) + sizeof "signal//" <= SIGNAL_TOPIC_SIZE);
+    char *at = s_append(s_append(topic, "signal/"), target);
+    s_append(s_append(at, "/"), symbol ? symbol : "-");
+}
+
+size_t signal_row_write(store_write_t *write, Signal *signal, const char *decision, uint64_t body_hash,
                         const char *traceparent) {
-    char topic[TOPIC_SIZE];
-    int length = snprintf(topic, sizeof topic, "signal/%s/%s", signal->target,
-                          signal->has_symbol ? signal->symbol : "-");
-    assert_always(length > 0 && (size_t)length < sizeof topic);
-    buf_t text = BUF_INIT;
-    json_encode(Decision_message(), decision, &text);
-    size_t op = s_insert(write, signal, buf_str(&text), body_hash);
-    buf_free(&text);
+    char topic[SIGNAL_TOPIC_SIZE];
+    signal_topic(topic, signal->target, WHEN_SET(signal, symbol));
+    size_t op = s_insert(write, signal, decision, body_hash);
     store_write_expect(write, 1);
     signal->seq = STORE_SEQ_OF(op);
     store_write_event(write, topic, Signal_message(), signal, traceparent);
@@ -115,17 +120,21 @@ static bool s_read_strings(const store_row_t *row, Signal *signal) {
            READ_OPTIONAL(row, COLUMN_SUPERSEDED_BY, signal, superseded_by);
 }
 
+DecisionSummary *signal_row_summary(const Decision *decision) {
+    if (strcmp(decision->strategy, "none") == 0)
+        return NULL;
+    DecisionSummary *summary = message_new(DecisionSummary_message());
+    memcpy(summary->strategy, decision->strategy, sizeof summary->strategy);
+    memcpy(summary->rule_version, decision->rule_version, sizeof summary->rule_version);
+    summary->has_winner_signal_id = decision->has_winner_signal_id;
+    memcpy(summary->winner_signal_id, decision->winner_signal_id, sizeof summary->winner_signal_id);
+    return summary;
+}
+
 /* A signal carries its decision only when there was a conflict to decide. */
 static DecisionSummary *s_summary(const store_row_t *row) {
     Decision *decision = signal_row_decision(row);
-    DecisionSummary *summary = NULL;
-    if (decision && strcmp(decision->strategy, "none") != 0) {
-        summary = message_new(DecisionSummary_message());
-        memcpy(summary->strategy, decision->strategy, sizeof summary->strategy);
-        memcpy(summary->rule_version, decision->rule_version, sizeof summary->rule_version);
-        summary->has_winner_signal_id = decision->has_winner_signal_id;
-        memcpy(summary->winner_signal_id, decision->winner_signal_id, sizeof summary->winner_signal_id);
-    }
+    DecisionSummary *summary = decision ? signal_row_summary(decision) : NULL;
     message_free(Decision_message(), (void **)&decision);
     return summary;
 }
@@ -142,6 +151,8 @@ err_t signal_row_read(const store_row_t *row, Signal *signal) {
     signal->timestamp = store_row_int(row, COLUMN_TIMESTAMP);
     signal->expiry_time = store_row_int(row, COLUMN_EXPIRY_TIME);
     signal->received_at = store_row_int(row, COLUMN_RECEIVED_AT);
+    signal->has_allocation = !store_row_is_null(row, COLUMN_ALLOCATION);
+    signal->allocation = store_row_double(row, COLUMN_ALLOCATION);
     signal->data = s_read_object(row, COLUMN_DATA);
     signal->metadata = s_read_object(row, COLUMN_METADATA);
     signal->decision = s_summary(row);

@@ -1,10 +1,16 @@
 /* The signals component: see signals.h. */
 #include "signals/signals.h"
 
+#include "base/clock.h"
 #include "bus/fault.h"
+#include "message/json_codec.h"
 #include "routes.gen.h"
+#include "signals/active_load.h"
 #include "signals/commit.h"
+#include "signals/jobs.h"
+#include "signals/history_totals.h"
 #include "signals/lookup.h"
+#include "signals/stats.h"
 #include "tables.gen.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +49,14 @@ static void s_on_system_state(actor_t *actor, const bus_message_t *message, cons
     modes_apply(&state->modes, event);
 }
 
+static err_t s_apply_system_state(actor_t *actor, call_t *call, const void *request, void *response) {
+    (void)call;
+    signals_t *state = actor_state(actor);
+    modes_apply(&state->modes, request);
+    ((ApplySystemStateReply *)response)->version = state->modes.state.version;
+    return OK;
+}
+
 /* --- the store ------------------------------------------------------------------------------- */
 
 static void s_on_store_state(actor_t *actor, const bus_message_t *message, const void *event) {
@@ -54,7 +68,59 @@ static void s_on_store_state(actor_t *actor, const bus_message_t *message, const
              store->reason ? store->reason : "");
 }
 
+/* --- the active signals ---------------------------------------------------------------------- */
+
+static void s_load(actor_t *actor, void *context);
+
+static void s_on_loaded(actor_t *actor, void *context, err_t err, const char *reason) {
+    signals_t *state = actor_state(actor);
+    scope_index_t *index = context;
+    if (err != OK) {
+        scope_index_destroy(&index);
+        snprintf(state->load_reason, sizeof state->load_reason, SIGNALS_NOT_LOADED ": %s",
+                 reason ? reason : err_text(err));
+        if (err != ERR_SHUTTING_DOWN)
+            actor_timer_once(actor, ASK_AGAIN_MS, s_load, NULL);
+        return;
+    }
+    scope_index_destroy(&state->index);
+    state->index = index;
+    state->loaded = true;
+    state->loading = false;
+}
+
+static void s_on_restored(actor_t *actor, err_t err, const char *reason) {
+    scope_index_t *index = scope_index_new();
+    if (err == OK)
+        active_load_begin(actor, index, clock_wall_ms(), s_on_loaded, index);
+    else
+        s_on_loaded(actor, index, err, reason);
+}
+
+/* First what is counted from the history, for which nothing must be routed meanwhile. */
+static void s_load(actor_t *actor, void *context) {
+    (void)context;
+    signal_stats_restore(actor, s_on_restored);
+}
+
+void signals_load(actor_t *actor) {
+    signals_t *state = actor_state(actor);
+    state->loaded = false;
+    snprintf(state->load_reason, sizeof state->load_reason, SIGNALS_NOT_LOADED);
+    if (!state->loading)
+        s_load(actor, NULL);
+    state->loading = true;
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
+
+static void s_prepare_unopposed(signals_t *state) {
+    buf_t text = BUF_INIT;
+    state->unopposed = message_new(Decision_message());
+    decision_unopposed(state->unopposed);
+    json_encode(Decision_message(), state->unopposed, &text);
+    state->unopposed_text = buf_steal(&text);
+}
 
 static err_t s_start(actor_t *actor, const void *args) {
     (void)args;
@@ -62,19 +128,34 @@ static err_t s_start(actor_t *actor, const void *args) {
     if (!state)
         return ERR_NO_MEMORY;
     actor_set_state(actor, state);
+    const config_t *config = actor_config(actor);
+    state->config = config;
+    state->index = scope_index_new();
+    state->policy = policy_of(config->signals_default_strategy, config->signals_auto_resolve);
+    state->stats = signal_stats_new();
+    state->totals = history_totals_new();
+    s_prepare_unopposed(state);
+    signal_stats_start(actor);
     routing_start_counters(actor);
+    signals_load(actor);
     s_ask_system_state(actor, NULL);
     return OK;
 }
 
 static bool s_drain(actor_t *actor) {
     const signals_t *state = actor_state(actor);
-    return state->waiting == 0 && state->reads == 0;
+    return state->waiting == 0 && state->reads == 0 && state->jobs == 0 && signal_stats_drain(actor);
 }
 
 static void s_stop(actor_t *actor) {
     signals_t *state = actor_state(actor);
     commit_stop(state);
+    jobs_stop(state);
+    scope_index_destroy(&state->index);
+    signal_stats_destroy(&state->stats);
+    history_totals_destroy(&state->totals);
+    message_free(Decision_message(), (void **)&state->unopposed);
+    free(state->unopposed_text);
     modes_free(&state->modes);
     free(state);
     actor_set_state(actor, NULL);
@@ -85,6 +166,8 @@ static void s_describe(actor_t *actor, ComponentStatus *status) {
     const char *reason = NULL;
     if (state->store_down)
         reason = state->store_reason;
+    else if (!state->loaded)
+        reason = state->load_reason;
     else if (!state->modes.known)
         reason = "the state of the trading flow is not known yet";
     if (reason)
@@ -93,13 +176,25 @@ static void s_describe(actor_t *actor, ComponentStatus *status) {
                       (double)state->waiting, NULL, NULL);
     status_add_metric(status, "gauge", "signal_lookups", "Lookups of earlier signals under way",
                       state->lookups_under_way, NULL, NULL);
+    status_add_metric(status, "gauge", "signals_active", "Active signals, routed and not expired",
+                      (double)scope_index_count(state->index), NULL, NULL);
+    status_add_metric(status, "gauge", "signal_scopes", "Conflict scopes that hold active signals",
+                      (double)scope_index_scopes(state->index), NULL, NULL);
+    status_add_metric(status, "gauge", "signal_index_bytes", "Memory of the index of active signals",
+                      (double)scope_index_bytes(state->index), NULL, NULL);
 }
 
 static const actor_command_t s_commands[] = {
     {&rpc_SignalRouter_RouteSignal, routing_route_signal},
     {&rpc_SignalRouter_RouteSignals, routing_route_signals},
-    {&rpc_SignalRouter_ListSignals, reading_list_signals},
-    {&rpc_SignalRouter_GetSignal, reading_get_signal},
+    {&rpc_SignalRouter_ListSignals, history_list},
+    {&rpc_SignalRouter_GetSignal, trail_get},
+    {&rpc_SignalRouter_GetSignalStats, signal_stats_get},
+    {&rpc_SignalRouter_SimulateSignal, routing_simulate_signal},
+    {&rpc_SignalRouter_ListConflicts, conflict_list},
+    {&rpc_SignalRouter_ResolveConflicts, resolve_conflicts},
+    {&rpc_SignalRouter_CleanUpSignals, cleanup_signals},
+    {&rpc_SignalGate_ApplySystemState, s_apply_system_state},
     {NULL, NULL},
 };
 

@@ -6,6 +6,7 @@
 #include "scheduler/scheduler.h"
 #include "services/adapter.h"
 #include "services/services.h"
+#include "delivery/delivery.h"
 #include "signals/signals.h"
 #include "store_fixture.h"
 #include "stream/stream.h"
@@ -72,7 +73,7 @@ static void s_start_adapters(monitoring_fixture_t *f) {
 static void s_start_all(monitoring_fixture_t *f) {
     static const actor_class_t *const classes[] = {&services_class,    &cache_class,    &stream_class,
                                                    &signals_class,     &dataflow_class, &validation_class,
-                                                   &coordinator_class, &scheduler_class};
+                                                   &coordinator_class, &scheduler_class, &delivery_class};
     s_start_store(f);
     s_start_adapters(f);
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
@@ -123,7 +124,7 @@ Test(monitoring, shows_every_component_that_runs, .timeout = 60) {
         &all->coordinator, &all->signal_router,  &all->data_flow_manager,
         &all->scheduler,   &all->system_monitor, &all->validation_coordinator,
         &all->store,       &all->cache,          &all->bus,
-        &all->stream};
+        &all->stream,      &all->delivery};
     cr_expect_str_eq(status.service, "integration-service");
     cr_expect_str_eq(status.environment, "production");
     cr_expect(status.uptime >= 5 && status.uptime < 120);

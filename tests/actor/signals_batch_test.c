@@ -54,6 +54,27 @@ SIGNALS_TEST(a_thousand_signals_are_one_write_in_the_order_of_the_body) {
     cr_assert_eq(harness_metric(harness_of(f), "signals", "signal_groups_total"), 1);
 }
 
+SIGNALS_TEST(batches_at_once_may_be_more_than_one_write_holds) {
+    enum { BATCHES = 7 };
+    RouteSignalRequest *items = calloc(1000, sizeof *items);
+    for (size_t i = 0; i < 1000; i++)
+        items[i] = sample(NULL);
+    RouteSignalsRequest request = {.signals = items, .signals_count = 1000};
+    for (int i = 0; i < BATCHES; i++)
+        harness_send(harness_of(f), &rpc_SignalRouter_RouteSignals, &request);
+    for (int i = 0; i < BATCHES; i++) {
+        bus_message_t message;
+        RouteSignalsReply reply = RouteSignalsReply_init_zero;
+        harness_recv(harness_of(f), &message);
+        cr_assert_eq(harness_reply(&message, RouteSignalsReply_message(), &reply), OK);
+        cr_assert_eq(reply.accepted, 1000);
+        batch_free(&reply);
+        bus_message_close(&message);
+    }
+    free(items);
+    cr_assert_eq(stored_signals(f), 1000 * BATCHES);
+}
+
 SIGNALS_TEST(a_group_whose_member_is_taken_is_refused_whole) {
     RouteSignalRequest taken = sample("s-1");
     RouteSignalReply first;
@@ -166,6 +187,34 @@ SIGNALS_TEST(a_keyed_batch_with_signals_stored_before_is_recorded_too) {
     s_expect_replay(f, &reply);
     batch_free(&reply);
     cr_assert_eq(stored_signals(f), 3);
+}
+
+SIGNALS_TEST(a_keyed_batch_with_conflicts_and_groups_is_recorded_whole) {
+    RouteSignalRequest before = opinion("before", "AAPL", "buy", 3);
+    route_as(f, &before, "routed");
+    RouteSignalRequest items[5] = {opinion("one", "AAPL", "sell", 4), opinion("two", "AAPL", "buy", 2),
+                                   opinion("three", "AAPL", "buy", 5), opinion("g-1", "IBM", "buy", 3),
+                                   opinion("g-2", "AAPL", "sell", 1)};
+    SET(&items[3], group_id, "g");
+    SET(&items[4], group_id, "g");
+    RouteSignalsReply reply;
+    s_expect_begin(f, "started");
+    cr_assert(s_route_keyed(f, items, 5, &reply));
+    expect_status(&reply, 0, "routed", "");
+    expect_status(&reply, 1, "rejected", "");
+    expect_status(&reply, 2, "routed", "");
+    expect_status(&reply, 3, "rejected", "");
+    expect_status(&reply, 4, "rejected", "");
+    cr_assert_gt(reply.results[2].conflicts_resolved_count, 0);
+    s_expect_replay(f, &reply);
+    uint64_t seq, first_seq = reply.results[0].seq;
+    batch_free(&reply);
+    expect_stored(f, "before", "superseded", "one");
+    expect_stored(f, "one", "superseded", "three");
+    Signal published = next_signal(f, "one", "superseded", &seq);
+    cr_assert_eq(published.seq, first_seq);
+    message_release(Signal_message(), &published);
+    cr_assert_eq(harness_metric(harness_of(f), "signals", "signals_active"), 1);
 }
 
 SIGNALS_TEST(an_answer_without_an_effect_is_left_to_the_gateway_to_record) {

@@ -66,6 +66,12 @@ static inline void publish_running(signals_fixture_t *f) {
 
 /* ---- life ---- */
 
+/* Takes effect when the router starts. */
+static inline void signals_set_policy(signals_fixture_t *f, const char *strategy, const char *auto_resolve) {
+    f->store.config.signals_default_strategy = (char *)strategy;
+    f->store.config.signals_auto_resolve = (char *)auto_resolve;
+}
+
 static inline void signals_begin(signals_fixture_t *f, bool on_postgres) {
     *f = (signals_fixture_t){0};
     fixture_begin(&f->store, on_postgres);
@@ -73,8 +79,22 @@ static inline void signals_begin(signals_fixture_t *f, bool on_postgres) {
         postgres_start(f->store.postgres);
     f->store.config.signals_default_ttl_seconds = 300;
     f->store.config.signals_dedup_window_seconds = 86400;
+    signals_set_policy(f, "priority_based", "all");
     fixture_start_actors(&f->store, NULL);
     f->signals = harness_actor(harness_of(f), &signals_class, &f->store.config, NULL);
+}
+
+/* Stops the router and starts it anew, as after a restart of the service. */
+static inline void signals_restart(signals_fixture_t *f) {
+    harness_stop_actor(harness_of(f), f->signals, HARNESS_MS);
+    f->signals = harness_actor(harness_of(f), &signals_class, &f->store.config, NULL);
+    publish_running(f);
+}
+
+static inline void signals_restart_with(signals_fixture_t *f, const char *strategy,
+                                        const char *auto_resolve) {
+    signals_set_policy(f, strategy, auto_resolve);
+    signals_restart(f);
 }
 
 static inline void signals_end(signals_fixture_t *f) {
@@ -165,4 +185,84 @@ static inline err_t get_signal(signals_fixture_t *f, const char *signal_id, Sign
     MESSAGE_PUT(request.signal_id, signal_id);
     *trail = (SignalTrail)SignalTrail_init_zero;
     return harness_request(harness_of(f), &rpc_SignalRouter_GetSignal, &request, trail, NULL);
+}
+
+/* ---- rivals ---- */
+
+/* Of a scope that the symbol names. */
+static inline RouteSignalRequest opinion(const char *signal_id, const char *symbol, const char *side,
+                                         int32_t priority) {
+    RouteSignalRequest request = sample(signal_id);
+    SET(&request, symbol, symbol);
+    SET(&request, side, side);
+    request.has_priority = true;
+    request.priority = priority;
+    return request;
+}
+
+/* Routes it and checks what became of it. */
+static inline RouteSignalReply route_expecting(signals_fixture_t *f, const RouteSignalRequest *request,
+                                               const char *status) {
+    RouteSignalReply reply;
+    cr_assert_eq(route_one(f, request, &reply), OK);
+    cr_assert_str_eq(reply.status, status, "%s is %s", request->signal_id, reply.status);
+    return reply;
+}
+
+static inline void route_as(signals_fixture_t *f, const RouteSignalRequest *request, const char *status) {
+    RouteSignalReply reply = route_expecting(f, request, status);
+    route_free(&reply);
+}
+
+static inline void expect_stored(signals_fixture_t *f, const char *signal_id, const char *status,
+                                 const char *superseded_by) {
+    SignalTrail trail;
+    cr_assert_eq(get_signal(f, signal_id, &trail), OK);
+    cr_assert_str_eq(trail.signal->status, status, "%s is %s", signal_id, trail.signal->status);
+    cr_assert_str_eq(trail.signal->superseded_by, superseded_by ? superseded_by : "");
+    message_release(SignalTrail_message(), &trail);
+}
+
+static inline ListConflictsReply conflicts_of(signals_fixture_t *f, const char *status) {
+    ListConflictsRequest request = ListConflictsRequest_init_zero;
+    ListConflictsReply reply = ListConflictsReply_init_zero;
+    SET(&request, status, status);
+    cr_assert_eq(harness_request(harness_of(f), &rpc_SignalRouter_ListConflicts, &request, &reply, NULL), OK);
+    return reply;
+}
+
+static inline void conflict_list_free(ListConflictsReply *reply) {
+    message_release(ListConflictsReply_message(), reply);
+}
+
+static inline void expect_conflicts(signals_fixture_t *f, const char *status, int64_t total) {
+    ListConflictsReply reply = conflicts_of(f, status);
+    cr_assert_eq(reply.total, total, "%lld conflicts are %s", (long long)reply.total, status);
+    conflict_list_free(&reply);
+}
+
+/* ---- the stream ---- */
+
+/* The next event about that signal with that status, with the seq of its header; others are passed over. */
+static inline Signal next_signal(signals_fixture_t *f, const char *signal_id, const char *status,
+                                 uint64_t *header_seq) {
+    for (;;) {
+        CommittedEvents events = CommittedEvents_init_zero;
+        next_event(&f->store, STORE_TOPIC_COMMITTED, CommittedEvents_message(), &events);
+        for (size_t i = 0; i < events.events_count; i++) {
+            const CommittedEvent *event = &events.events[i];
+            Signal signal = Signal_init_zero;
+            if (strncmp(event->topic, "signal/", 7) != 0)
+                continue;
+            cr_assert_eq(
+                message_decode(Signal_message(), event->payload->bytes, event->payload->size, &signal), OK);
+            if (strcmp(signal.signal_id, signal_id) == 0 && strcmp(signal.status, status) == 0) {
+                *header_seq = event->seq;
+                message_release(CommittedEvents_message(), &events);
+                return signal;
+            }
+            message_release(Signal_message(), &signal);
+        }
+        message_release(CommittedEvents_message(), &events);
+    }
 }

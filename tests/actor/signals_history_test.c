@@ -105,7 +105,7 @@ SIGNALS_TEST(a_cursor_walks_through_every_signal_once) {
     s_walk(f, "asc", (uint64_t[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
 }
 
-SIGNALS_TEST(signals_that_arrive_meanwhile_do_not_move_the_pages_of_a_cursor) {
+SIGNALS_TEST(signals_that_arrive_meanwhile_do_not_move_the_pages_of_a_cursor_nor_its_total) {
     s_fill(f);
     ListSignalsRequest request = ListSignalsRequest_init_zero;
     request.has_limit = true;
@@ -118,8 +118,149 @@ SIGNALS_TEST(signals_that_arrive_meanwhile_do_not_move_the_pages_of_a_cursor) {
     cr_assert_eq(route_one(f, &late, &reply), OK);
     route_free(&reply);
     page = list(f, &request);
-    s_expect_page(&page, 11, (uint64_t[]){2, 1}, 2);
+    s_expect_page(&page, 10, (uint64_t[]){2, 1}, 2);
     list_free(&page);
+    cr_assert_eq(stored_signals(f), 11);
+}
+
+SIGNALS_TEST(a_total_that_was_told_before_grows_with_what_arrives) {
+    ListSignalsRequest request = ListSignalsRequest_init_zero;
+    SET(&request, symbol, "AAPL");
+    for (int64_t total = 0; total < 3; total++) {
+        char id[16];
+        snprintf(id, sizeof id, "s-%d", (int)total);
+        ListSignalsReply page = list(f, &request);
+        cr_assert_eq(page.total, total);
+        list_free(&page);
+        RouteSignalRequest more = sample(id);
+        route_as(f, &more, "routed");
+    }
+}
+
+/* Stored with that seq, without an event. */
+static void s_add_at(store_write_t *write, int64_t seq, const char *source) {
+    char id[32];
+    snprintf(id, sizeof id, "at-%d", (int)seq);
+    store_write_op(write, "signal_insert", "issssssddisssiiisssssissiin", seq, id, "analysis", source,
+                   "execution", "AAPL", "buy", 0.5, 0.75, (int64_t)3, "1d", NULL, NULL, (int64_t)7,
+                   (int64_t)1000, (int64_t)2000, "{}", "{}", "expired", NULL, "routing-1", (int64_t)-5, NULL,
+                   NULL, (int64_t)1000, (int64_t)1000);
+}
+
+/* So far apart that they are not found in one step. */
+static void s_fill_sparsely(signals_fixture_t *f) {
+    store_write_t *write = store_write_new();
+    for (int64_t i = 1; i <= 40; i++)
+        s_add_at(write, i * 50000, i % 10 == 0 ? "rare" : "frequent");
+    store_write_op(write, "counter_set", "si", "seq", (int64_t)3000000);
+    StoreWritten written = commit(&f->store, &write);
+    cr_assert_str_eq(written.units[0].code, "OK");
+    written_free(&written);
+}
+
+SIGNALS_TEST(a_filter_finds_what_is_rare_and_far_back) {
+    s_fill_sparsely(f);
+    ListSignalsRequest request = ListSignalsRequest_init_zero;
+    SET(&request, source, "rare");
+    request.has_limit = request.has_offset = true;
+    request.limit = 2;
+    ListSignalsReply page = list(f, &request);
+    s_expect_page(&page, 4, (uint64_t[]){2000000, 1500000}, 2);
+    cr_assert(page.has_next_cursor);
+    list_free(&page);
+    request.offset = 1;
+    page = list(f, &request);
+    s_expect_page(&page, 4, (uint64_t[]){1500000, 1000000}, 2);
+    SET(&request, cursor, page.next_cursor);
+    list_free(&page);
+    request.offset = 0;
+    page = list(f, &request);
+    s_expect_page(&page, 4, (uint64_t[]){500000}, 1);
+    cr_assert(!page.has_next_cursor);
+    list_free(&page);
+    request.has_cursor = false;
+    SET(&request, order, "asc");
+    SET(&request, status, "expired");
+    request.offset = 3;
+    page = list(f, &request);
+    s_expect_page(&page, 4, (uint64_t[]){2000000}, 1);
+    list_free(&page);
+    SET(&request, status, "held");
+    page = list(f, &request);
+    s_expect_page(&page, 0, NULL, 0);
+    list_free(&page);
+}
+
+/* ---- the trail ---- */
+
+static const SignalStep *s_step(const SignalTrail *trail, const char *name) {
+    for (size_t i = 0; i < trail->steps_count; i++)
+        if (strcmp(trail->steps[i].step, name) == 0)
+            return &trail->steps[i];
+    return NULL;
+}
+
+static void s_expect_steps_in_order(const SignalTrail *trail) {
+    cr_assert_str_eq(trail->steps[0].step, "received");
+    for (size_t i = 1; i < trail->steps_count; i++)
+        cr_assert_leq(trail->steps[i - 1].timestamp, trail->steps[i].timestamp);
+}
+
+SIGNALS_TEST(a_trail_tells_who_won_over_whom) {
+    SignalTrail trail;
+    RouteSignalRequest request = opinion("loser", "AAPL", "sell", 1);
+    route_as(f, &request, "routed");
+    request = opinion("winner", "AAPL", "buy", 5);
+    route_as(f, &request, "routed");
+    cr_assert_eq(get_signal(f, "winner", &trail), OK);
+    cr_assert(trail.supersedes_count == 1 && strcmp(trail.supersedes[0], "loser") == 0);
+    cr_assert_geq(trail.conflicts_count, 1);
+    cr_assert(trail.decision && trail.decision->reasons_count > 0);
+    cr_assert(s_step(&trail, "routed") && s_step(&trail, "routed")->seq == trail.signal->seq);
+    cr_assert(s_step(&trail, "resolved") && s_step(&trail, "resolved")->detail[0]);
+    cr_assert(!s_step(&trail, "published"), "there is no stream in this test");
+    s_expect_steps_in_order(&trail);
+    message_release(SignalTrail_message(), &trail);
+    cr_assert_eq(get_signal(f, "loser", &trail), OK);
+    cr_assert_geq(trail.conflicts_count, 1);
+    cr_assert(s_step(&trail, "routed"));
+    cr_assert_str_eq(s_step(&trail, "superseded")->detail, "by winner");
+    s_expect_steps_in_order(&trail);
+    message_release(SignalTrail_message(), &trail);
+}
+
+SIGNALS_TEST(a_trail_names_the_publication_once_the_stream_has_reached_it) {
+    SignalTrail trail;
+    RouteSignalRequest request = sample("s-1");
+    route_as(f, &request, "routed");
+    store_write_t *write = store_write_new();
+    store_write_op(write, "stream_published_set", "i", (int64_t)1);
+    StoreWritten written = commit(&f->store, &write);
+    written_free(&written);
+    cr_assert_eq(get_signal(f, "s-1", &trail), OK);
+    cr_assert(s_step(&trail, "published") && s_step(&trail, "published")->seq == 1);
+    message_release(SignalTrail_message(), &trail);
+}
+
+SIGNALS_TEST(a_trail_tells_that_a_signal_was_held_and_what_it_became) {
+    SignalTrail trail;
+    signals_restart_with(f, "priority_based", "none");
+    RouteSignalRequest request = opinion("s-1", "AAPL", "buy", 1);
+    route_as(f, &request, "routed");
+    request = opinion("s-2", "AAPL", "sell", 5);
+    route_as(f, &request, "held");
+    cr_assert_eq(get_signal(f, "s-2", &trail), OK);
+    cr_assert(s_step(&trail, "held") && !s_step(&trail, "routed"));
+    message_release(SignalTrail_message(), &trail);
+    ResolveConflictsRequest resolve = ResolveConflictsRequest_init_zero;
+    ResolveConflictsReply reply = ResolveConflictsReply_init_zero;
+    cr_assert_eq(harness_request(harness_of(f), &rpc_SignalRouter_ResolveConflicts, &resolve, &reply, NULL),
+                 OK);
+    message_release(ResolveConflictsReply_message(), &reply);
+    cr_assert_eq(get_signal(f, "s-2", &trail), OK);
+    cr_assert(s_step(&trail, "held") && s_step(&trail, "resolved") && s_step(&trail, "routed"));
+    s_expect_steps_in_order(&trail);
+    message_release(SignalTrail_message(), &trail);
 }
 
 TestSuite(signals_reading, .timeout = 60);

@@ -321,13 +321,12 @@ Test(signals_faults, what_waits_is_bounded) {
                                                {NULL, NULL}};
     static const actor_class_t hanging = {.name = "store", .commands = commands};
     enum { BATCHES = SIGNALS_WAITING_MAX / 1000 };
-    signals_fixture_t f = {0};
+    signals_fixture_t f;
     RouteSignalRequest *items = calloc(1000, sizeof *items);
-    fixture_begin(&f.store, false);
-    f.store.config.signals_default_ttl_seconds = 300;
-    f.signals = harness_actor(harness_of(&f), &signals_class, &f.store.config, NULL);
-    harness_actor(harness_of(&f), &hanging, &f.store.config, NULL);
+    signals_begin(&f, false);
     publish_running(&f);
+    harness_stop_actor(harness_of(&f), f.store.writer, HARNESS_MS);
+    harness_actor(harness_of(&f), &hanging, &f.store.config, NULL);
     for (size_t i = 0; i < 1000; i++)
         items[i] = sample(NULL);
     RouteSignalsRequest request = {.signals = items, .signals_count = 1000};

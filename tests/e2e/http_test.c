@@ -170,7 +170,7 @@ Test(refusals, a_post_without_a_body_needs_no_content_type) {
 }
 
 Test(refusals, a_route_that_is_not_built_is_501_when_its_body_is_valid) {
-    s_expect_refusal(rest_post(s_rest, "/api/v1/signals/cleanup", NULL), 501, "NOT_IMPLEMENTED");
+    s_expect_refusal(rest_post(s_rest, "/api/v1/dataflow/optimize", NULL), 501, "NOT_IMPLEMENTED");
     s_expect_refusal(rest_post(s_rest, "/api/v1/system/mode", "{}"), 400, "VALIDATION_FAILED");
     s_expect_refusal(rest_get(s_rest, "/api/v1/tasks?enabled=perhaps"), 400, "VALIDATION_FAILED");
 }
@@ -455,6 +455,7 @@ Test(routes, status_names_every_component_and_the_configuration) {
                                              "cache",
                                              "bus",
                                              "stream",
+                                             "delivery",
                                              "adapters.macro",
                                              "adapters.portfolio",
                                              "adapters.execution",

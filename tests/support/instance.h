@@ -13,6 +13,7 @@ enum { INSTANCE_SETTINGS = 48 };
 typedef struct {
     char dir[64]; /* holds data/ and whatever the test puts there */
     char *settings[INSTANCE_SETTINGS + 1];
+    const char *const *arguments; /* of the next start; NULL, or ends with NULL. Borrowed */
     program_t *program; /* NULL = not started */
     rest_t rest;        /* a client, since the last ready line */
     int port;

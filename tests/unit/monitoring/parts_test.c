@@ -38,6 +38,7 @@ Test(parts, each_goes_to_its_place, .timeout = 10) {
     parts_fill(states, &out);
     cr_expect_eq(s_counter(&out.coordinator, "commands_total"), PART_COORDINATOR);
     cr_expect_eq(s_counter(&out.signal_router, "commands_total"), PART_SIGNALS);
+    cr_expect_eq(s_counter(&out.delivery, "commands_total"), PART_DELIVERY);
     cr_expect_eq(s_counter(&out.data_flow_manager, "commands_total"), PART_DATAFLOW);
     cr_expect_eq(s_counter(&out.scheduler, "commands_total"), PART_SCHEDULER);
     cr_expect_eq(s_counter(&out.system_monitor, "commands_total"), PART_MONITORING);

@@ -22,6 +22,10 @@ TestSuite(batch, .timeout = 20, .fini = s_tear_down);
 static void s_begin(size_t count) {
     s_route = route_new(count);
     s_route->batch = true;
+    static Decision unopposed;
+    if (!unopposed.reasons)
+        decision_unopposed(&unopposed);
+    s_route->unopposed = &unopposed;
     s_route->now_ms = SAMPLE_NOW_MS;
     strcpy(s_route->routing_id, "route-1");
     for (size_t i = 0; i < count; i++)
@@ -37,7 +41,7 @@ static void s_admit(void) {
 static void s_store_open(void) {
     for (size_t i = 0; i < s_route->count; i++)
         if (s_route->items[i].state == ITEM_OPEN) {
-            item_decide(&s_route->items[i], SAMPLE_NOW_MS);
+            MESSAGE_PUT(s_route->items[i].signal.status, "routed");
             s_route->items[i].signal.seq = 100 + i;
             s_route->items[i].state = ITEM_STORED;
         }
@@ -209,7 +213,7 @@ Test(batch, the_answer_to_one_signal_carries_it) {
     cr_assert_str_eq(reply.target_layer, "portfolio");
     cr_assert_eq(reply.seq, 100);
     cr_assert(reply.routed_signals_count == 1 && reply.routed_signals[0].seq == 100);
-    cr_assert_str_eq(reply.decision->rule_version, "1");
+    cr_assert_str_eq(reply.decision->rule_version, DECISION_RULE_VERSION);
     cr_assert_eq(reply.decision->reasons_count, 1);
     cr_assert(reply.success_rate == 1.0 && reply.routing_time == 0.5 && reply.timestamp == SAMPLE_NOW_MS);
     cr_assert_not(reply.duplicate);

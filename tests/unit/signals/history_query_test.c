@@ -33,7 +33,7 @@ Test(history_query, without_filters_it_is_the_newest_page) {
     cr_assert(!query.symbol && !query.source && !query.target && !query.signal_type && !query.side &&
               !query.status && !query.has_from && !query.has_to && !query.ascending);
     cr_assert(query.after_seq == -1 && query.page_after_seq == -1 && query.page_before_seq == -1);
-    cr_assert(query.limit == 20 && query.offset == 0);
+    cr_assert(query.limit == 20 && query.offset == 0 && query.total == -1);
 }
 
 Test(history_query, filters_are_taken_over) {
@@ -55,15 +55,16 @@ Test(history_query, a_cursor_goes_on_after_the_page_it_came_from) {
     ListSignalsRequest request = ListSignalsRequest_init_zero;
     char cursor[HISTORY_QUERY_CURSOR_SIZE];
     history_query_t query = s_make(&request);
-    history_query_cursor(&query, 4711, cursor);
+    history_query_cursor(&query, 4711, 1234, cursor);
     SAMPLE_SET(&request, cursor, cursor);
     query = s_make(&request);
     cr_assert(query.page_before_seq == 4711 && query.page_after_seq == -1 && query.after_seq == -1);
+    cr_assert_eq(query.total, 1234);
 
     SAMPLE_SET(&request, order, "asc");
     s_expect_problem(&request, "cursor");
     query.ascending = true;
-    history_query_cursor(&query, 4711, cursor);
+    history_query_cursor(&query, 4711, 1234, cursor);
     SAMPLE_SET(&request, cursor, cursor);
     request.has_after_seq = true;
     request.after_seq = 12;
@@ -72,7 +73,14 @@ Test(history_query, a_cursor_goes_on_after_the_page_it_came_from) {
 }
 
 Test(history_query, what_is_no_cursor_is_refused) {
-    const char *bad[] = {"x", "d12", "d00000000000000zz", "d0000000000000001f", "d8000000000000000", "17"};
+    const char *bad[] = {"x",
+                         "d12",
+                         "17",
+                         "d0000000000000001",
+                         "d00000000000000zz0000000000000001",
+                         "d00000000000000010000000000000001f",
+                         "d80000000000000000000000000000001",
+                         "d00000000000000018000000000000001"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ListSignalsRequest request = ListSignalsRequest_init_zero;
         SAMPLE_SET(&request, cursor, bad[i]);
@@ -82,7 +90,7 @@ Test(history_query, what_is_no_cursor_is_refused) {
 
 Test(history_query, a_cursor_takes_the_place_of_an_offset) {
     ListSignalsRequest request = ListSignalsRequest_init_zero;
-    SAMPLE_SET(&request, cursor, "d0000000000000001");
+    SAMPLE_SET(&request, cursor, "d00000000000000010000000000000007");
     request.has_offset = true;
     cr_assert_eq(s_make(&request).page_before_seq, 1);
     request.offset = 20;

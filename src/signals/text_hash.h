@@ -1,0 +1,25 @@
+/* A fast hash of short text for tables in memory. `seed` is random for each table, so that nobody outside can choose
+ * texts that collide. Not for anything that is stored. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline uint64_t text_hash_mix(uint64_t a, uint64_t b) {
+    __extension__ typedef unsigned __int128 wide_t;
+    wide_t product = (wide_t)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t text_hash(uint64_t seed, const char *text, size_t length) {
+    const uint64_t odd = 0x9E3779B97F4A7C15ULL;
+    uint64_t hash = seed ^ text_hash_mix(length + 1, odd), word;
+    for (; length >= sizeof word; text += sizeof word, length -= sizeof word) {
+        memcpy(&word, text, sizeof word);
+        hash = text_hash_mix(hash ^ word, odd);
+    }
+    word = 0;
+    memcpy(&word, text, length);
+    return text_hash_mix(hash ^ word, odd ^ (seed << 1));
+}
