@@ -126,6 +126,9 @@ typedef struct {
 /* Sends a command; a failure to send is reported through `reply` too, on a later turn. */
 void actor_request(actor_t *self, const rpc_t *rpc, const void *request,
                    const actor_request_options_t *options, actor_reply_fn *reply, void *context);
+/* The same with a request that is encoded already. */
+void actor_request_encoded(actor_t *self, const rpc_t *rpc, const void *bytes, size_t size,
+                           const actor_request_options_t *options, actor_reply_fn *reply, void *context);
 
 /* Publishes an event, with the trace of the work being done. */
 void actor_publish(actor_t *self, const char *topic, const message_t *message, const void *event);

@@ -135,7 +135,14 @@ static void s_fill_envelope(actor_t *self, const actor_request_options_t *option
         out->deadline_us = clock_mono_us() + DEFAULT_DEADLINE_US;
 }
 
-static err_t s_send(actor_t *self, const rpc_t *rpc, const void *value, const char *component,
+/* What is asked: a message, or one that is encoded already. */
+typedef struct {
+    const void *value;
+    const void *bytes;
+    size_t size;
+} content_t;
+
+static err_t s_send(actor_t *self, const rpc_t *rpc, const content_t *content, const char *component,
                     Envelope *envelope) {
     if (self->phase == PHASE_ENDING)
         return ERR_SHUTTING_DOWN;
@@ -143,11 +150,15 @@ static err_t s_send(actor_t *self, const rpc_t *rpc, const void *value, const ch
     int length = snprintf(topic, sizeof topic, "cmd/%s/%s", component, rpc->name);
     if (length >= (int)sizeof topic || !MESSAGE_SET(envelope->reply_topic, bus_client_inbox(self->client)))
         return ERR_INTERNAL;
-    return bus_client_send_message(self->client, topic, envelope, rpc->request(), value);
+    if (content->value)
+        return bus_client_send_message(self->client, topic, envelope, rpc->request(), content->value);
+    if (!MESSAGE_SET(envelope->schema, rpc->request()->schema))
+        return ERR_INTERNAL;
+    return bus_client_send(self->client, topic, envelope, content->bytes, content->size);
 }
 
-void actor_request(actor_t *self, const rpc_t *rpc, const void *value, const actor_request_options_t *options,
-                   actor_reply_fn *reply, void *context) {
+static void s_request(actor_t *self, const rpc_t *rpc, const content_t *content,
+                      const actor_request_options_t *options, actor_reply_fn *reply, void *context) {
     Envelope envelope = Envelope_init_zero;
     s_fill_envelope(self, options, &envelope);
     envelope.message_id = ids_next();
@@ -160,12 +171,22 @@ void actor_request(actor_t *self, const rpc_t *rpc, const void *value, const act
     memcpy(request->request_id, envelope.request_id, sizeof request->request_id);
     memcpy(request->traceparent, envelope.traceparent, sizeof request->traceparent);
     const char *component = options && options->component ? options->component : rpc->component;
-    err_t err = s_send(self, rpc, value, component, &envelope);
+    err_t err = s_send(self, rpc, content, component, &envelope);
     /* A request that did not leave is reported by its timer, that is, on a later turn. */
     request->failure = err == OK ? ERR_DEADLINE_EXCEEDED : err;
     int64_t due_us = err == OK ? envelope.deadline_us : 0;
     request->timer = timers_add(&self->timers, due_us, 0, s_expired, request);
     s_insert(&self->requests, request);
+}
+
+void actor_request(actor_t *self, const rpc_t *rpc, const void *value, const actor_request_options_t *options,
+                   actor_reply_fn *reply, void *context) {
+    s_request(self, rpc, &(content_t){.value = value}, options, reply, context);
+}
+
+void actor_request_encoded(actor_t *self, const rpc_t *rpc, const void *bytes, size_t size,
+                           const actor_request_options_t *options, actor_reply_fn *reply, void *context) {
+    s_request(self, rpc, &(content_t){.bytes = bytes, .size = size}, options, reply, context);
 }
 
 /* Callbacks may ask again; such requests fail the same way. One that never gives up is a defect. */

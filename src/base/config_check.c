@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DAY_SECONDS INT64_C(86400)
+
 static config_origin_t s_origin(const config_loader_t *loader, int row) {
     return loader->config->origins->settings[row];
 }
@@ -60,9 +62,23 @@ static void s_check_ports(config_loader_t *loader) {
                 s_port_problem(loader, rows[i], rows[j], ports[i]);
 }
 
+/* A signal whose history is gone is not known to be repeated. */
+static void s_check_retention(config_loader_t *loader) {
+    const config_t *config = loader->config;
+    int64_t days = config->history_retention_days, window = config->signals_dedup_window_seconds;
+    if (days == 0 || days * DAY_SECONDS >= window)
+        return;
+    config_setting_problem(
+        loader, SETTING_history_retention_days, s_origin(loader, SETTING_history_retention_days),
+        "\"%lld\" is shorter than SIGNALS_DEDUP_WINDOW_SECONDS, which is %lld; allowed: 0, or at "
+        "least %lld",
+        (long long)days, (long long)window, (long long)((window + DAY_SECONDS - 1) / DAY_SECONDS));
+}
+
 void config_check(config_loader_t *loader) {
     s_check_tls(loader);
     s_check_stream(loader, SETTING_stream_url, loader->config->stream_url);
     s_check_stream(loader, SETTING_replay_url, loader->config->replay_url);
     s_check_ports(loader);
+    s_check_retention(loader);
 }

@@ -72,6 +72,8 @@ void setting_describe_allowed(const setting_t *setting, buf_t *out) {
     }
     if (setting->check == CHECK_WORDS_OR_ALL)
         buf_append_str(out, "all, none, or a comma list of ");
+    if (setting->check == CHECK_WORDS)
+        buf_append_str(out, "a comma list of ");
     s_append_words(setting->allowed, out);
 }
 

@@ -12,9 +12,9 @@ typedef enum { SETTING_TYPE_STRING, SETTING_TYPE_BOOL, SETTING_TYPE_INT } settin
 typedef enum {
     CHECK_HOST,
     CHECK_NAME,         /* one word of letters, digits and . _ - */
-    CHECK_NAMES,        /* comma list of them */
     CHECK_WORD,         /* one of the words */
     CHECK_WORD_UPPER,   /* one of the words in any case; kept in upper case */
+    CHECK_WORDS,        /* comma list of the words */
     CHECK_WORDS_OR_ALL, /* "all", "none", or a comma list of the words */
     CHECK_ORIGINS,
     CHECK_URL,

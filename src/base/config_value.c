@@ -74,15 +74,6 @@ static const char *s_each_item(const setting_t *setting, buf_t *value,
     return problem;
 }
 
-static const char *s_item_name(const setting_t *setting, const char *item, size_t length) {
-    (void)setting;
-    return s_name_ok(item, length) ? NULL : "holds an item that is not a name";
-}
-
-static const char *s_check_names(const setting_t *setting, buf_t *value) {
-    return s_each_item(setting, value, s_item_name);
-}
-
 /* True when `word` is one of the words "a|b|c". */
 static bool s_one_of(const char *words, const char *word, size_t length, bool any_case) {
     while (true) {
@@ -110,10 +101,14 @@ static const char *s_item_word(const setting_t *setting, const char *item, size_
                                                            : "holds an item that is not one of the words";
 }
 
+static const char *s_check_words(const setting_t *setting, buf_t *value) {
+    return s_each_item(setting, value, s_item_word);
+}
+
 static const char *s_check_words_or_all(const setting_t *setting, buf_t *value) {
     if (s_one_of("all|none", value->data, value->size, false))
         return NULL;
-    return s_each_item(setting, value, s_item_word);
+    return s_check_words(setting, value);
 }
 
 static bool s_is_http(const url_t *url) {
@@ -254,9 +249,9 @@ static const char *s_check_keys(const setting_t *setting, buf_t *value) {
 static const s_check_fn s_checks[] = {
     [CHECK_HOST] = s_check_host,
     [CHECK_NAME] = s_check_name,
-    [CHECK_NAMES] = s_check_names,
     [CHECK_WORD] = s_check_word,
     [CHECK_WORD_UPPER] = s_check_word_upper,
+    [CHECK_WORDS] = s_check_words,
     [CHECK_WORDS_OR_ALL] = s_check_words_or_all,
     [CHECK_ORIGINS] = s_check_origins,
     [CHECK_URL] = s_check_url,

@@ -86,7 +86,7 @@ static void s_each_pair(s_reader_t *self, yaml_node_t *mapping, const char *path
 
 static bool s_takes_list(const setting_t *setting) {
     return setting->type == SETTING_TYPE_STRING &&
-           (setting->check == CHECK_NAMES || setting->check == CHECK_WORDS_OR_ALL ||
+           (setting->check == CHECK_WORDS || setting->check == CHECK_WORDS_OR_ALL ||
             setting->check == CHECK_ORIGINS || setting->check == CHECK_KEYS);
 }
 

@@ -17,15 +17,12 @@
 
 enum {
     CONTEXT_COMPONENT_SIZE = 64,
-    CONTEXT_REQUEST_SIZE = 256,
-    TRACE_ID_LENGTH = 32,
     LINE_KEPT_BYTES = 65536 /* a thread's buffer above this is given back after the line */
 };
 
 typedef struct {
     char component[CONTEXT_COMPONENT_SIZE];
-    char request_id[CONTEXT_REQUEST_SIZE];
-    char trace_id[TRACE_ID_LENGTH + 1];
+    log_request_t request;
 } s_context_t;
 
 static struct {
@@ -110,9 +107,19 @@ void log_set_component(const char *name) {
 }
 
 void log_set_request(const char *request_id, const char *traceparent) {
-    s_copy(s_context.request_id, sizeof s_context.request_id, request_id);
+    s_copy(s_context.request.request_id, sizeof s_context.request.request_id, request_id);
     bool valid = traceparent && ids_traceparent_valid(traceparent);
-    s_copy(s_context.trace_id, sizeof s_context.trace_id, valid ? traceparent + 3 : NULL);
+    s_copy(s_context.request.trace_id, sizeof s_context.request.trace_id, valid ? traceparent + 3 : NULL);
+}
+
+log_request_t log_switch_request(const char *request_id, const char *traceparent) {
+    log_request_t before = s_context.request;
+    log_set_request(request_id, traceparent);
+    return before;
+}
+
+void log_switch_back(const log_request_t *before) {
+    s_context.request = *before;
 }
 
 bool log_enabled(log_level_t level) {
@@ -185,8 +192,8 @@ static void s_format_json(buf_t *line, int64_t now, log_level_t level, const cha
     s_append_pair(line, "level", s_level_names[level]);
     s_append_pair(line, "component", s_context.component[0] ? s_context.component : "main");
     s_append_pair(line, "msg", msg);
-    s_append_pair(line, "request_id", s_context.request_id[0] ? s_context.request_id : NULL);
-    s_append_pair(line, "trace_id", s_context.trace_id[0] ? s_context.trace_id : NULL);
+    s_append_pair(line, "request_id", s_context.request.request_id[0] ? s_context.request.request_id : NULL);
+    s_append_pair(line, "trace_id", s_context.request.trace_id[0] ? s_context.request.trace_id : NULL);
     for (int i = 0; i < count; i++) {
         buf_append_char(line, ',');
         json_write_str(line, fields[i].key);
@@ -221,9 +228,9 @@ static void s_format_text(buf_t *line, int64_t now, log_level_t level, const cha
         else
             s_append_value(line, &fields[i]);
     }
-    if (s_context.request_id[0]) {
+    if (s_context.request.request_id[0]) {
         buf_append_str(line, " \x1b[2mrequest_id=\x1b[0m");
-        s_append_plain(line, s_context.request_id, " \"=");
+        s_append_plain(line, s_context.request.request_id, " \"=");
     }
     buf_append_char(line, '\n');
 }

@@ -46,6 +46,13 @@ bool log_level_parse(const char *name, log_level_t *level); /* DEBUG INFO WARNIN
 void log_set_component(const char *name);
 void log_set_request(const char *request_id, const char *traceparent);
 
+/* The request of the lines that follow, for what is about another piece of work than the one at hand; then back. */
+typedef struct {
+    char request_id[256], trace_id[33];
+} log_request_t;
+log_request_t log_switch_request(const char *request_id, const char *traceparent);
+void log_switch_back(const log_request_t *before);
+
 bool log_enabled(log_level_t level);
 void log_write(log_level_t level, const char *msg, const log_field_t *fields, int count);
 

@@ -52,6 +52,10 @@ err_t fault_err(const Fault *self) {
     return err == OK || err == ERR_PENDING ? ERR_INTERNAL : err;
 }
 
+const char *fault_reason(const Fault *fault, err_t err) {
+    return fault && fault->message && *fault->message ? fault->message : err_text(err);
+}
+
 void status_add_metric(ComponentStatus *self, const char *kind, const char *name, const char *help,
                        double value, const char *label_name, const char *label_value) {
     void *items = self->metrics;

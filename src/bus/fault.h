@@ -17,6 +17,9 @@ void fault_add_detail(Fault *self, const char *field, const char *format, va_lis
 /* The code as an error; ERR_INTERNAL for one that the table does not have. */
 err_t fault_err(const Fault *self);
 
+/* What the refusal says, or the default sentence of `err`. `fault` may be NULL, and owns its text. */
+const char *fault_reason(const Fault *fault, err_t err);
+
 /* Adds a metric to a component's state. `kind` is "counter" or "gauge"; the label may be NULL, NULL. */
 void status_add_metric(ComponentStatus *self, const char *kind, const char *name, const char *help,
                        double value, const char *label_name, const char *label_value);

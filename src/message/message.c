@@ -37,7 +37,8 @@ void *message_new(const message_t *self) {
 
 static void s_release(const message_t *self, void *value) {
     for (const field_t *field = self->fields; field < self->fields + self->field_count; field++)
-        slot_release(field, value);
+        if (slot_may_own(field))
+            slot_release(field, value);
 }
 
 void message_release(const message_t *self, void *value) {

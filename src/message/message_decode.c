@@ -16,7 +16,7 @@ typedef struct {
 
 static bool s_read_message(reader_t *self, const message_t *message, void *value);
 
-static bool s_read_varint(reader_t *self, uint64_t *value) {
+static bool s_read_long_varint(reader_t *self, uint64_t *value) {
     *value = 0;
     for (unsigned shift = 0; shift < 70 && self->cursor < self->end; shift += 7) {
         uint8_t byte = *self->cursor++;
@@ -26,6 +26,14 @@ static bool s_read_varint(reader_t *self, uint64_t *value) {
             return true;
     }
     return false;
+}
+
+/* Most are one byte. */
+static inline bool s_read_varint(reader_t *self, uint64_t *value) {
+    if (self->cursor == self->end || *self->cursor >= 0x80)
+        return s_read_long_varint(self, value);
+    *value = *self->cursor++;
+    return true;
 }
 
 static bool s_read_fixed(reader_t *self, void *value, size_t size) {

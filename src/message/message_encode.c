@@ -40,7 +40,7 @@ static size_t s_varint(uint8_t *out, uint64_t value) {
     return length;
 }
 
-static bool s_write_varint(writer_t *self, uint64_t value) {
+static bool s_write_long_varint(writer_t *self, uint64_t value) {
     if (!s_room(self, VARINT_MAX)) {
         uint8_t small[VARINT_MAX];
         size_t length = s_varint(small, value);
@@ -51,6 +51,14 @@ static bool s_write_varint(writer_t *self, uint64_t value) {
         return true;
     }
     self->size += s_varint(self->bytes + self->size, value);
+    return true;
+}
+
+/* Most are one byte. */
+static inline bool s_write_varint(writer_t *self, uint64_t value) {
+    if (value >= 0x80 || self->size >= self->room)
+        return s_write_long_varint(self, value);
+    self->bytes[self->size++] = (uint8_t)value;
     return true;
 }
 

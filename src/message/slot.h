@@ -29,6 +29,11 @@ static inline bool slot_is_message(const field_t *field) {
     return field->type == FIELD_MESSAGE || field->type == FIELD_MAP;
 }
 
+/* False when the field's struct holds all of it: there is nothing to free. */
+static inline bool slot_may_own(const field_t *field) {
+    return field->pointer || slot_is_message(field) || field->cardinality == CARDINALITY_REPEATED;
+}
+
 /* True when a field that is not repeated holds a value; implicit ones always do. */
 static inline bool slot_is_set(const field_t *field, const void *value) {
     const char *count = (const char *)value + field->count_offset;

@@ -123,6 +123,7 @@ static err_t s_start(actor_t *actor, const void *args) {
     self->sequence.topics = topics_new(TOPICS_KEPT);
     self->prune_timer = actor_timer_every(actor, PRUNE_MS, s_prune, self);
     self->save_timer = actor_timer_every(actor, SAVE_MS, s_save, self);
+    writer_retention_start(self);
     err_t err = link_init(&self->link, actor_config(actor), args, false);
     if (err == OK)
         err = writer_connect(self);

@@ -1,7 +1,8 @@
 /* The two actors of the store.
  *
  * store         takes Write, GetState, BeginIdempotent, EndIdempotent; publishes evt/store/Committed
- *               (CommittedEvents, in seq order, after the replies) and evt/store/State (StoreState, at each change).
+ *               (CommittedEvents, in seq order, after the replies) and evt/store/State (StoreState, at each change),
+ *               and evt/store/Removed (StoreRemoved, when old history was removed).
  *               Owns the database: schema, sequence, everything that changes it. All writes of a turn of its loop
  *               are one transaction.
  * store-reader  takes Query; connection of its own, changes nothing.
@@ -20,3 +21,4 @@ extern const actor_class_t store_reader_class;
 
 #define STORE_TOPIC_COMMITTED "evt/store/Committed"
 #define STORE_TOPIC_STATE     "evt/store/State"
+#define STORE_TOPIC_REMOVED   "evt/store/Removed"

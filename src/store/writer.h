@@ -4,6 +4,7 @@
 #include "actor/actor.h"
 #include "store/group.h"
 #include "store/link.h"
+#include "store/retention.h"
 #include "store/running_keys.h"
 
 /* A group is committed at the end of the loop's turn, or when it has so many units or bytes. */
@@ -34,6 +35,11 @@ typedef struct {
     uint64_t retry_timer, prune_timer, ping_timer, save_timer;
     int64_t used_at_us; /* last time the connection proved to be alive */
     buf_t results;      /* memory of a reply */
+
+    /* writer_retention.c */
+    bool removing; /* a run is under way */
+    retention_t retention;
+    int64_t removed_told_us;
 } writer_t;
 
 /* ---- writer.c: connection ---- */
@@ -51,6 +57,10 @@ void writer_commit(writer_t *self);
 /* On a new connection: finds out about a group in doubt. ERR_STORE_UNAVAILABLE when that failed. */
 err_t writer_settle(writer_t *self);
 void writer_forget_pending(writer_t *self);
+
+/* ---- writer_retention.c ---- */
+/* Removes old history from time to time, when HISTORY_RETENTION_DAYS says so. Once, at the start. */
+void writer_retention_start(writer_t *self);
 
 /* ---- idempotency.c ---- */
 actor_command_fn idempotency_begin, idempotency_end;

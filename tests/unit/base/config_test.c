@@ -138,9 +138,9 @@ Test(config, every_word_setting_takes_each_of_its_words_and_no_other) {
 static const char *const s_bad_values[] = {
     [CHECK_HOST] = "not-an-address",
     [CHECK_NAME] = "two words",
-    [CHECK_NAMES] = "a,,b",
     [CHECK_WORD] = "bogus",
     [CHECK_WORD_UPPER] = "bogus",
+    [CHECK_WORDS] = "batch_daily_ohlc,bogus",
     [CHECK_WORDS_OR_ALL] = "direction_conflict,bogus",
     [CHECK_ORIGINS] = "http://a/path",
     [CHECK_URL] = "ftp://host",
@@ -224,13 +224,13 @@ Test(config, empty_means_unset_except_for_the_stream_addresses_where_it_means_of
 }
 
 Test(config, values_are_brought_into_their_usual_form) {
-    config_t *config = config_try_good(NULL,
-                                       ARGS("LOG_LEVEL=warning", "DATASETS_REQUIRED= a , b,c ",
-                                            "SIGNALS_AUTO_RESOLVE=timing_conflict, strength_conflict",
-                                            "MACRO_SERVICE_URL=http://h:1/api/"),
-                                       NULL);
+    config_t *config = config_try_good(
+        NULL,
+        ARGS("LOG_LEVEL=warning", "DATASETS_REQUIRED= suspend_data , industry_board,concept_board ",
+             "SIGNALS_AUTO_RESOLVE=timing_conflict, strength_conflict", "MACRO_SERVICE_URL=http://h:1/api/"),
+        NULL);
     cr_assert_str_eq(config->log_level, "WARNING");
-    cr_assert_str_eq(config->datasets_required, "a,b,c");
+    cr_assert_str_eq(config->datasets_required, "suspend_data,industry_board,concept_board");
     cr_assert_str_eq(config->signals_auto_resolve, "timing_conflict,strength_conflict");
     cr_assert(config_list_has(config->signals_auto_resolve, "strength_conflict"));
     cr_assert_not(config_list_has(config->signals_auto_resolve, "strength"));
@@ -414,6 +414,19 @@ Test(config, listeners_need_ports_of_their_own) {
                                        ARGS("INTEGRATION_PORT=0", "INTEGRATION_STREAM_URL=tcp://127.0.0.1:0",
                                             "INTEGRATION_REPLAY_URL=tcp://127.0.0.1:0"),
                                        NULL);
+    config_destroy(&config);
+}
+
+Test(config, history_is_not_kept_shorter_than_duplicates_are_known) {
+    config_try_bad(
+        NULL, ARGS("HISTORY_RETENTION_DAYS=2", "SIGNALS_DEDUP_WINDOW_SECONDS=172801"), NULL,
+        "environment: HISTORY_RETENTION_DAYS: \"2\" is shorter than SIGNALS_DEDUP_WINDOW_SECONDS, which is "
+        "172801; allowed: 0, or at least 3\n");
+    config_t *config =
+        config_try_good(NULL, ARGS("HISTORY_RETENTION_DAYS=2", "SIGNALS_DEDUP_WINDOW_SECONDS=172800"), NULL);
+    config_destroy(&config);
+    config = config_try_good(NULL, ARGS("HISTORY_RETENTION_DAYS=0", "SIGNALS_DEDUP_WINDOW_SECONDS=31536000"),
+                             NULL);
     config_destroy(&config);
 }
 

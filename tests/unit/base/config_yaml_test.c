@@ -54,11 +54,11 @@ Test(config_yaml, an_empty_file_and_empty_groups_are_all_defaults) {
 }
 
 Test(config_yaml, lists_may_be_sequences) {
-    config_t *config = config_try_good("datasets:\n  required:\n    - one\n    - two\n"
+    config_t *config = config_try_good("datasets:\n  required:\n    - suspend_data\n    - concept_board\n"
                                        "signals: {auto_resolve: [timing_conflict, priority_conflict]}\n"
                                        "integration_cors_origins: ['http://a', 'http://b']\n",
                                        NULL, NULL);
-    cr_assert_str_eq(config->datasets_required, "one,two");
+    cr_assert_str_eq(config->datasets_required, "suspend_data,concept_board");
     cr_assert_str_eq(config->signals_auto_resolve, "timing_conflict,priority_conflict");
     cr_assert_str_eq(config->cors_origins, "http://a,http://b");
     config_destroy(&config);

@@ -97,6 +97,21 @@ Test(log, a_cleared_or_invalid_context_is_null) {
     s_teardown();
 }
 
+Test(log, a_line_about_another_request_leaves_the_one_at_hand) {
+    s_setup(LOG_INFO, false);
+    log_set_request("at-hand", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    log_request_t before = log_switch_request("other", NULL);
+    log_info("first");
+    log_switch_back(&before);
+    log_info("second");
+    buf_t text = s_read(s_path);
+    cr_expect(strstr(text.data, "\"first\",\"request_id\":\"other\",\"trace_id\":null"), "%s", text.data);
+    cr_expect(strstr(text.data, "\"second\",\"request_id\":\"at-hand\",\"trace_id\":\"0af7"), "%s",
+              text.data);
+    buf_free(&text);
+    s_teardown();
+}
+
 Test(log, lines_below_the_level_are_not_written) {
     s_setup(LOG_WARNING, false);
     log_info("quiet");
