@@ -196,5 +196,7 @@ void cycle_dismiss_waiters(cycle_t *self);
 /* ---- Queries (cycle_queries.c, cycle_detail.c) ---- */
 err_t coordinator_list_cycles(actor_t *actor, call_t *call, const void *request, void *response);
 err_t coordinator_get_cycle(actor_t *actor, call_t *call, const void *request, void *response);
+/* The refusal of a call whose cycle_id nothing has: ERR_NOT_FOUND, explained. */
+err_t coordinator_no_such_cycle(call_t *call);
 /* Answers the call with the CycleDetail from the store. */
 void coordinator_answer_detail(actor_t *actor, call_t *call, const char *cycle_id);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json_tree.h"
 #include "base/log.h"
+#include "bus/fault.h"
 #include "coordinator/stage_messages.h"
 #include "coordinator/words.h"
 #include "integration/v1/dataflow.pb.h"
@@ -104,10 +105,6 @@ static actor_request_options_t s_options(const cycle_t *self, stage_t stage, con
 
 /* ---- Answers ---- */
 
-static const char *s_text_of(err_t err, const Fault *fault) {
-    return fault && fault->message && *fault->message ? fault->message : err_text(err);
-}
-
 /* `made`: the attempts of the logical call that has ended. */
 static void s_book(cycle_t *self, stage_t stage, uint32_t made) {
     cycle_stage_t *row = &self->stages[stage];
@@ -119,7 +116,7 @@ static void s_fail(cycle_t *self, stage_t stage, err_t err, const Fault *fault) 
     bool away = cycle_machine_event_of(err) == EVENT_AWAY;
     uint32_t least = s_stages[stage].service == NO_SERVICE && !away ? 1 : 0;
     s_book(self, stage, fault->attempts > least ? fault->attempts : least);
-    cycle_failed(self, err, s_text_of(err, fault), (int64_t)fault->retry_after_seconds * 1000);
+    cycle_failed(self, err, fault_reason(fault, err), (int64_t)fault->retry_after_seconds * 1000);
 }
 
 /* False: the cycle was cancelled meanwhile, and the answer only ends the call. */
@@ -249,7 +246,6 @@ static void s_on_validated(actor_t *actor, void *context, err_t err, const void 
     }
     cycle_stage_t *row = &self->stages[STAGE_STRATEGY_VALIDATION];
     row->downstream_ms = validation->has_downstream_ms ? validation->downstream_ms : 0;
-    snprintf(self->validation_id, sizeof self->validation_id, "%s", validation->validation_id);
     if (strcmp(validation->validation_status, "completed") != 0) {
         bool timeout = strcmp(validation->validation_status, "timeout") == 0;
         cycle_failed_for_good(self, timeout ? ERR_DEADLINE_EXCEEDED : ERR_SERVICE_UNAVAILABLE,
@@ -270,6 +266,7 @@ static void s_send_validation(cycle_t *self, stage_t stage) {
     (void)stage;
     ValidateCycleRequest request = ValidateCycleRequest_init_zero;
     stage_read_validation_request(self->stages[STAGE_STRATEGY_VALIDATION].input, self->cycle_id, &request);
+    stage_validation_id(self->cycle_id, self->validation_id); /* also for an end before its answer */
     actor_request_options_t options = s_options(self, STAGE_STRATEGY_VALIDATION, NULL);
     actor_request(self->owner->actor, &rpc_ValidationCoordinator_ValidateCycle, &request, &options,
                   s_on_validated, self);

@@ -42,7 +42,7 @@ static void s_on_row(actor_t *actor, void *context, err_t err, const void *respo
     if (err != OK)
         call_fail_as(actor, &call, err, fault);
     else if (!row)
-        call_fail(actor, &call, ERR_NOT_FOUND);
+        call_fail(actor, &call, coordinator_no_such_cycle(call));
     else
         s_refuse_ended(actor, &call, store_row_text(row, CYCLE_COLUMN_CYCLE_ID),
                        store_row_text(row, CYCLE_COLUMN_STATUS));

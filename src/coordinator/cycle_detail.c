@@ -46,6 +46,7 @@ static void s_fill_signal(json_t *from, CycleSignal *signal) {
     signal->confidence = json_tree_number(from, "confidence", 0);
     MESSAGE_PUT(signal->status, status ? status : "");
     signal->seq = (uint64_t)json_tree_number(from, "seq", 0);
+    signal->error = message_strdup(json_string_value(json_object_get(from, "error")));
 }
 
 static void s_fill_signals(CycleDetail *cycle, const char *output) {
@@ -118,6 +119,10 @@ static void s_fill_detail(const store_row_t *row, CycleDetail *cycle) {
     PUT_COLUMN(cycle->requested_by, row, CYCLE_COLUMN_PRINCIPAL);
 }
 
+err_t coordinator_no_such_cycle(call_t *call) {
+    return call_explain(call, ERR_NOT_FOUND, "there is no cycle of that cycle_id");
+}
+
 static void s_on_detail(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
     detail_t *self = context;
     const StoreRows *rows = response;
@@ -125,7 +130,7 @@ static void s_on_detail(actor_t *actor, void *context, err_t err, const void *re
     if (err != OK)
         call_fail_as(actor, &self->call, err, fault);
     else if (!row)
-        call_fail(actor, &self->call, ERR_NOT_FOUND);
+        call_fail(actor, &self->call, coordinator_no_such_cycle(self->call));
     if (!row) {
         s_detail_free(self);
         return;

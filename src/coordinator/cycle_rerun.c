@@ -174,7 +174,7 @@ static void s_on_first(actor_t *actor, void *context, err_t err, const void *res
     if (err != OK)
         call_explain(self->call, err, "%s", fault->message);
     else
-        err = row ? s_judge_first(self, row) : ERR_NOT_FOUND;
+        err = row ? s_judge_first(self, row) : coordinator_no_such_cycle(self->call);
     if (err != OK) {
         store_row_destroy(&row);
         s_refuse(actor, self, err);

@@ -42,8 +42,8 @@ static void s_event(const cycle_t *self, store_write_t *write, stage_t stage) {
         event.duration = (double)(row->end_time - row->start_time) / 1000.0;
         event.summary = message_strdup(row->summary);
     } else if (cycle_is_over(self)) {
-        event.has_duration = true;
-        event.duration = (double)(self->end_time - self->start_time) / 1000.0;
+        event.has_duration = self->start_time > 0; /* it may end while it is queued */
+        event.duration = event.has_duration ? (double)(self->end_time - self->start_time) / 1000.0 : 0;
     }
     snprintf(topic, sizeof topic, "cycle/%s/%s", self->status, self->cycle_id);
     store_write_event(write, topic, CycleEvent_message(), &event, self->context.traceparent);
@@ -105,8 +105,9 @@ static void s_write_changes(cycle_t *self, store_write_t *write) {
     if (!cycle_is_over(self))
         return;
     /* a validation that was interrupted, and is not asked for again, must not stay open */
-    store_write_op(write, "validation_close", "sss", self->cycle_id,
-                   strcmp(self->status, "timeout") == 0 ? "timeout" : "failed", self->error);
+    bool timeout = strcmp(self->stages[STAGE_STRATEGY_VALIDATION].status, "timeout") == 0;
+    store_write_op(write, "validation_close", "sss", self->cycle_id, timeout ? "timeout" : "failed",
+                   self->error);
     s_write_answers(self, write);
 }
 

@@ -55,3 +55,7 @@ void stage_signal_id(const char *cycle_id, const char *symbol, char out[37]) {
     s_hex(digest, 16, hex);
     snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
+
+void stage_validation_id(const char *cycle_id, char out[37]) {
+    stage_signal_id(cycle_id, stage_name(STAGE_STRATEGY_VALIDATION), out);
+}

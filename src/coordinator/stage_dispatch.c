@@ -45,14 +45,10 @@ static err_t s_as_of(json_t *macro, int64_t now_ms, char as_of[11], char why[STA
         strftime(as_of, 11, "%Y-%m-%d", &date);
         return OK;
     }
-    const char *text = json_string_value(value);
-    if (!text || !words_is_date(text)) {
-        snprintf(why, STAGE_WHY_SIZE, "as_of of the macro state must be a date (YYYY-MM-DD), got %.40s",
-                 text ? text : "another type");
-        return ERR_PROTOCOL;
-    }
-    memcpy(as_of, text, 11);
-    return OK;
+    err_t err = words_require_date(macro, "as_of", why);
+    if (err == OK)
+        memcpy(as_of, json_string_value(value), 11);
+    return err;
 }
 
 err_t stage_validation_input(const stage_context_t *context, int64_t now_ms, char **input,

@@ -20,6 +20,9 @@ static err_t s_check(json_t *macro, char why[STAGE_WHY_SIZE]) {
     json_t *sentiment = json_object_get(macro, "market_sentiment");
     if (err == OK && sentiment && !json_is_null(sentiment))
         err = words_require(macro, "market_sentiment", "negative|neutral|positive", why);
+    json_t *as_of = json_object_get(macro, "as_of");
+    if (err == OK && as_of && !json_is_null(as_of))
+        err = words_require_date(macro, "as_of", why);
     return err;
 }
 

@@ -95,6 +95,21 @@ static json_t *s_result(json_t *sent, const RouteSignalResult *result) {
     return out;
 }
 
+/* How many signals were refused, by the code of the refusal; NULL when none was. */
+static json_t *s_refusals(const RouteSignalsReply *reply) {
+    json_t *counts = NULL;
+    for (size_t i = 0; i < reply->results_count; i++) {
+        const RouteSignalResult *result = &reply->results[i];
+        if (!result->has_error_code)
+            continue;
+        if (!counts)
+            counts = json_object();
+        json_int_t before = json_integer_value(json_object_get(counts, result->error_code));
+        json_object_set_new(counts, result->error_code, json_integer(before + 1));
+    }
+    return counts;
+}
+
 void stage_read_routing(const char *input, const RouteSignalsReply *reply, char **output, char **summary,
                         uint32_t *produced) {
     json_t *root = json_tree_parse(input), *sent = json_object_get(root, "signals");
@@ -108,6 +123,9 @@ void stage_read_routing(const char *input, const RouteSignalsReply *reply, char 
     json_t *counts = json_pack("{s:I, s:I, s:I, s:I}", "sent", (json_int_t)reply->results_count, "accepted",
                                (json_int_t)reply->accepted, "rejected", (json_int_t)reply->rejected,
                                "duplicates", (json_int_t)reply->duplicates);
+    json_t *refusals = s_refusals(reply);
+    if (refusals)
+        json_object_set_new(counts, "refusals", refusals);
     *summary = json_tree_text(counts);
     json_decref(counts);
     json_decref(root);

@@ -15,7 +15,7 @@ void stage_read_validation_request(const char *input, const char *cycle_id, Vali
 /* The signals of the stage's input, in its order. */
 void stage_read_signals(const char *input, RouteSignalsRequest *request);
 
-/* What the router made of them: {"signals":[{signal_id, symbol, side, strength, confidence, status, seq}]}, a
- * summary of counts, and how many were accepted or known already. */
+/* What the router made of them: {"signals":[{signal_id, symbol, side, strength, confidence, status, seq, error?}]}, a
+ * summary of counts (refusals by their code), and how many were accepted or known already. */
 void stage_read_routing(const char *input, const RouteSignalsReply *reply, char **output, char **summary,
                         uint32_t *produced);

@@ -69,7 +69,8 @@ err_t stage_strategy_input(const stage_context_t *context, char **input, char wh
     json_t *plan = context->outputs[STAGE_PORTFOLIO_MANAGEMENT];
     json_t *symbols = s_symbols(context);
     if (json_array_size(symbols) == 0) {
-        snprintf(why, STAGE_WHY_SIZE, "NO_SYMBOLS: neither the trigger nor the portfolio names a symbol");
+        snprintf(why, STAGE_WHY_SIZE,
+                 "NO_SYMBOLS: neither the trigger nor the portfolio names a valid symbol");
         json_decref(symbols);
         return ERR_UNPROCESSABLE;
     }
@@ -89,6 +90,7 @@ err_t stage_strategy_input(const stage_context_t *context, char **input, char wh
 /* ---- Output ---- */
 
 typedef struct {
+    json_t *asked;     /* symbol -> true, of those that were sent */
     json_t *symbols;   /* symbol -> figures */
     json_t *analyzers; /* name -> true */
     size_t skipped, buys, sells, holds;
@@ -119,9 +121,14 @@ static bool s_is_ratio(const json_t *value) {
     return json_is_number(value) && json_number_value(value) >= 0 && json_number_value(value) <= 1;
 }
 
-/* A symbol without a usable score or confidence is skipped and counted. */
+/* Nothing is traded that nobody asked for, nor twice. */
+static bool s_is_awaited(const analysis_t *self, const char *symbol) {
+    return symbol && json_object_get(self->asked, symbol) && !json_object_get(self->symbols, symbol);
+}
+
+/* A symbol without a usable score or confidence is skipped and counted, and so is one that was not sent. */
 static void s_add(analysis_t *self, const char *symbol, json_t *score, json_t *confidence, json_t *entries) {
-    if (!symbol || !s_symbol_ok(symbol) || !s_is_ratio(score) || !s_is_ratio(confidence)) {
+    if (!s_is_awaited(self, symbol) || !s_is_ratio(score) || !s_is_ratio(confidence)) {
         self->skipped++;
         return;
     }
@@ -165,17 +172,16 @@ static void s_read_list(analysis_t *self, json_t *list) {
 }
 
 /* What was asked for and not analysed. */
-static json_t *s_missing(const analysis_t *self, json_t *asked) {
-    json_t *symbols = json_object_get(json_object_get(asked, "body"), "symbols"), *missing = json_array();
-    for (size_t i = 0; i < json_array_size(symbols); i++) {
-        json_t *symbol = json_array_get(symbols, i);
-        if (!json_object_get(self->symbols, json_string_value(symbol)))
-            json_array_append(missing, symbol);
-    }
+static json_t *s_missing(const analysis_t *self) {
+    json_t *missing = json_array(), *value;
+    const char *symbol;
+    json_object_foreach (self->asked, symbol, value)
+        if (!json_object_get(self->symbols, symbol))
+            json_array_append_new(missing, json_string(symbol));
     return missing;
 }
 
-static void s_write(analysis_t *self, json_t *asked, char **output, char **summary) {
+static void s_write(analysis_t *self, char **output, char **summary) {
     json_t *out = json_object(), *counts = json_object();
     json_t *analyzers = json_array();
     const char *name;
@@ -187,7 +193,7 @@ static void s_write(analysis_t *self, json_t *asked, char **output, char **summa
     json_object_set_new(out, "skipped", json_integer((json_int_t)self->skipped));
     json_object_set_new(counts, "analysed", json_integer((json_int_t)json_object_size(self->symbols)));
     json_object_set_new(counts, "skipped", json_integer((json_int_t)self->skipped));
-    json_object_set_new(counts, "missing", s_missing(self, asked));
+    json_object_set_new(counts, "missing", s_missing(self));
     json_object_set_new(counts, "buy", json_integer((json_int_t)self->buys));
     json_object_set_new(counts, "sell", json_integer((json_int_t)self->sells));
     json_object_set_new(counts, "hold", json_integer((json_int_t)self->holds));
@@ -197,11 +203,21 @@ static void s_write(analysis_t *self, json_t *asked, char **output, char **summa
     json_decref(counts);
 }
 
+/* The symbols of the stage's input, in their order. */
+static json_t *s_asked(const char *input) {
+    json_t *root = json_tree_parse(input), *asked = json_object();
+    json_t *symbols = json_object_get(json_object_get(root, "body"), "symbols");
+    for (size_t i = 0; i < json_array_size(symbols); i++)
+        json_object_set_new(asked, json_string_value(json_array_get(symbols, i)), json_true());
+    json_decref(root);
+    return asked;
+}
+
 err_t stage_strategy_output(const char *input, const char *data, char **output, char **summary,
                             char why[STAGE_WHY_SIZE]) {
-    json_t *root = json_tree_parse(data), *asked = json_tree_parse(input);
+    json_t *root = json_tree_parse(data);
     json_t *results = json_object_get(root, "results"), *list = json_object_get(root, "data");
-    analysis_t analysis = {.symbols = json_object(), .analyzers = json_object()};
+    analysis_t analysis = {.asked = s_asked(input), .symbols = json_object(), .analyzers = json_object()};
     err_t err = OK;
     if (json_is_object(results))
         s_read_results(&analysis, results);
@@ -210,12 +226,12 @@ err_t stage_strategy_output(const char *input, const char *data, char **output, 
     else
         err = ERR_PROTOCOL;
     if (err == OK)
-        s_write(&analysis, asked, output, summary);
+        s_write(&analysis, output, summary);
     else
         snprintf(why, STAGE_WHY_SIZE, "the analysis holds no results");
+    json_decref(analysis.asked);
     json_decref(analysis.symbols);
     json_decref(analysis.analyzers);
     json_decref(root);
-    json_decref(asked);
     return err;
 }

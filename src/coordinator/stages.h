@@ -68,3 +68,5 @@ void stage_digest(const char *text, char out[65]);
 /* The signal_id of a cycle's signal for a symbol: a UUID (version 8) from SHA-256 of "cycle_id/symbol", so that
  * a repeated dispatch sends the same signals. */
 void stage_signal_id(const char *cycle_id, const char *symbol, char out[37]);
+/* Likewise of the validation of a cycle. */
+void stage_validation_id(const char *cycle_id, char out[37]);

@@ -56,6 +56,15 @@ bool words_is_date(const char *text) {
     return normal.tm_mon == date.tm_mon && normal.tm_mday == date.tm_mday;
 }
 
+err_t words_require_date(json_t *object, const char *key, char why[STAGE_WHY_SIZE]) {
+    const char *text = json_string_value(json_object_get(object, key));
+    if (text && words_is_date(text))
+        return OK;
+    snprintf(why, STAGE_WHY_SIZE, "%s must be a date (YYYY-MM-DD), got %.40s", key,
+             text ? text : "another type");
+    return ERR_PROTOCOL;
+}
+
 double words_clamp(double value, double low, double high) {
     return value < low ? low : value > high ? high : value;
 }

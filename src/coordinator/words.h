@@ -16,4 +16,8 @@ char *words_pick(json_t *object, const char *const *keys);
 /* True for a day that is in the calendar, as YYYY-MM-DD. */
 bool words_is_date(const char *text);
 
+/* ERR_PROTOCOL, with `why`, unless the member is such a day. */
+ERR_MUST_USE
+err_t words_require_date(json_t *object, const char *key, char why[STAGE_WHY_SIZE]);
+
 double words_clamp(double value, double low, double high);

@@ -116,9 +116,18 @@ static const actor_command_t s_commands[] = {
     {NULL, NULL},
 };
 
+/* Dead letters may be among what was removed. */
+static void s_on_removed(actor_t *actor, const bus_message_t *message, const void *event) {
+    (void)message;
+    (void)event;
+    delivery_t *state = actor_state(actor);
+    state->changed = true;
+}
+
 static const actor_event_t s_events[] = {
     {OUTBOX_TOPIC_ROUTED, Empty_message, s_on_routed},
     {"evt/store/State", StoreState_message, s_on_store_state},
+    {"evt/store/Removed", StoreRemoved_message, s_on_removed},
     {NULL, NULL, NULL},
 };
 

@@ -63,9 +63,11 @@ static err_t s_get_status(actor_t *actor, call_t *call, const void *request, voi
 
 /* A part that is degraded still answers, and a called service that is down is no fault of ours; but without the
  * store nothing can be acknowledged: its writer runs only while the database is reachable and its schema is the
- * program's. The reader connects again at the next query. */
+ * program's. The reader connects again at the next query. And without the active signals, or the state of the trading
+ * flow, no signal can be routed. */
 static bool s_is_ready(part_t part, const ComponentStatus *state, const char **why) {
-    return part_is_up(state, why) && (part != PART_STORE || strcmp(state->status, "running") == 0);
+    bool whole = part == PART_STORE || part == PART_SIGNALS;
+    return part_is_up(state, why) && (!whole || strcmp(state->status, "running") == 0);
 }
 
 static void s_add_part(Readiness *out, part_t part, bool ready, const char *why) {

@@ -4,6 +4,7 @@
 #include "services/adapter.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "integration/v1/services.pb.h"
 #include "services/breaker.h"
 #include "services/http_client.h"
@@ -112,6 +113,8 @@ struct operation_s {
 
 /* Starts; answers `call` when it is done. */
 void operation_start(adapter_t *adapter, call_t *call, const AdapterCall *request, bool waits_for_job);
+/* Lines until log_switch_back belong to its request: an answer comes outside of any. */
+log_request_t operation_log_request(const operation_t *self);
 /* Ends with a refusal. `format` says what happened; the method and path are put before it. */
 void operation_fail(operation_t *self, err_t err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -279,8 +279,10 @@ void job_wait_start(operation_t *self) {
     self->poll_interval_ms = ADAPTER_POLL_FIRST_MS;
     self->retry_after_ms = 0;
     s_apply_give_up(self);
+    log_request_t before = operation_log_request(self);
     log_info("waiting for a job", LOG_STR("service", service_names[adapter->service]),
              LOG_STR("job_id", self->job_id), LOG_STR("cycle_id", self->request.cycle_id));
+    log_switch_back(&before);
     self->nudged = job_reports_take(&adapter->reports, self->job_started_us, self->job_id, &reported);
     s_poll_later(self);
     if (reported)

@@ -40,6 +40,33 @@ int64_t operation_time_left_ms(const operation_t *self) {
     return timeout_ms < left_ms ? timeout_ms : left_ms;
 }
 
+/* A job that is only waited for was not called: nothing was attempted. */
+static void s_explain(operation_t *self, err_t err, const char *what) {
+    const char *service = service_names[self->adapter->service];
+    if (*self->request.job_id)
+        call_explain(self->call, err, "%s: %s", service, what);
+    else
+        call_explain(self->call, err, "%s %s %s: %s (attempts: %d)", service, self->request.method,
+                     self->request.path ? self->request.path : "", what, self->attempts);
+    call_attempts(self->call, (uint32_t)self->attempts);
+    if (self->retry_after_ms > 0 && err_is_retryable(err))
+        call_retry_after(self->call, (uint32_t)((self->retry_after_ms + 999) / 1000));
+}
+
+log_request_t operation_log_request(const operation_t *self) {
+    const Envelope *envelope = call_envelope(self->call);
+    return log_switch_request(envelope->request_id, self->traceparent);
+}
+
+static void s_log_failure(const operation_t *self, err_t err, const char *what) {
+    log_request_t before = operation_log_request(self);
+    log_warning("call failed", LOG_STR("service", service_names[self->adapter->service]),
+                LOG_STR("method", self->request.method), LOG_STR("path", self->request.path),
+                LOG_STR("error", what), LOG_ERRT(err), LOG_INT("attempts", self->attempts),
+                LOG_STR("cycle_id", self->request.cycle_id));
+    log_switch_back(&before);
+}
+
 void operation_fail(operation_t *self, err_t err, const char *format, ...) {
     char what[512];
     va_list args;
@@ -47,15 +74,8 @@ void operation_fail(operation_t *self, err_t err, const char *format, ...) {
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     reply_clean_text(what);
-    const char *service = service_names[self->adapter->service];
-    call_explain(self->call, err, "%s %s %s: %s (attempts: %d)", service, self->request.method,
-                 self->request.path ? self->request.path : "", what, self->attempts);
-    call_attempts(self->call, (uint32_t)self->attempts);
-    if (self->retry_after_ms > 0 && err_is_retryable(err))
-        call_retry_after(self->call, (uint32_t)((self->retry_after_ms + 999) / 1000));
-    log_warning("call failed", LOG_STR("service", service), LOG_STR("method", self->request.method),
-                LOG_STR("path", self->request.path), LOG_STR("error", what), LOG_ERRT(err),
-                LOG_INT("attempts", self->attempts), LOG_STR("cycle_id", self->request.cycle_id));
+    s_explain(self, err, what);
+    s_log_failure(self, err, what);
     call_fail(self->adapter->actor, &self->call, err);
     s_free(self);
 }

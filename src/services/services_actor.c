@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bus/fault.h"
 #include "routes.gen.h"
 #include "services/adapter.h"
 #include "store/store.h"
@@ -135,7 +136,7 @@ static void s_on_item(actor_t *actor, void *context, err_t err, const void *resp
     if (err != OK && listing->err == OK) {
         listing->err = err;
         call_explain(listing->call, err, "the adapter of %s did not answer: %s", service_names[slot->service],
-                     fault && fault->message ? fault->message : err_text(err));
+                     fault_reason(fault, err));
     }
     free(slot);
     if (--listing->waiting == 0)

@@ -43,6 +43,7 @@ static void s_on_one(actor_t *actor, void *context, err_t err, const void *respo
         s_fill(row, &validation);
         call_reply(actor, &call, &validation);
     } else if (err == OK) {
+        call_explain(call, ERR_NOT_FOUND, "there is no validation of that validation_id");
         call_fail(actor, &call, ERR_NOT_FOUND);
     } else {
         call_fail_as(actor, &call, err, fault);

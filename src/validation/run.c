@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json_tree.h"
 #include "base/log.h"
+#include "bus/fault.h"
 #include "coordinator/stages.h"
 #include "integration/v1/services.pb.h"
 #include "routes.gen.h"
@@ -86,10 +87,6 @@ static part_t s_part_of(err_t err) {
     return err == ERR_DEADLINE_EXCEEDED ? PART_TIMEOUT : PART_FAILED;
 }
 
-static const char *s_text_of(err_t err, const Fault *fault) {
-    return fault && fault->message && *fault->message ? fault->message : err_text(err);
-}
-
 /* ---- Historical half: a backtest ---- */
 
 static void s_on_backtest(actor_t *actor, void *context, err_t err, const void *response,
@@ -100,7 +97,7 @@ static void s_on_backtest(actor_t *actor, void *context, err_t err, const void *
     double sharpe_ratio, max_drawdown;
     char why[160];
     if (err != OK) {
-        s_end_part(self, &self->historical, s_part_of(err), "backtest", s_text_of(err, fault));
+        s_end_part(self, &self->historical, s_part_of(err), "backtest", fault_reason(fault, err));
         return;
     }
     self->historical_ms = result->downstream_ms;
@@ -168,7 +165,7 @@ static void s_on_pool_status(actor_t *actor, void *context, err_t err, const voi
     run_t *self = context;
     const AdapterResult *result = response;
     if (err != OK) {
-        s_end_part(self, &self->forward, s_part_of(err), "pool", s_text_of(err, fault));
+        s_end_part(self, &self->forward, s_part_of(err), "pool", fault_reason(fault, err));
         return;
     }
     self->forward_ms += result->downstream_ms;
@@ -207,7 +204,7 @@ static void s_on_pool_created(actor_t *actor, void *context, err_t err, const vo
     run_t *self = context;
     const AdapterResult *result = response;
     if (err != OK) {
-        s_end_part(self, &self->forward, s_part_of(err), "pool", s_text_of(err, fault));
+        s_end_part(self, &self->forward, s_part_of(err), "pool", fault_reason(fault, err));
         return;
     }
     self->forward_ms += result->downstream_ms;
@@ -297,7 +294,7 @@ static void s_on_probed(actor_t *actor, void *context, err_t err, const void *re
         return;
     }
     snprintf(self->why, sizeof self->why, "execution is not healthy: %s",
-             err == OK ? (item->error ? item->error : item->status) : s_text_of(err, fault));
+             err == OK ? (item->error ? item->error : item->status) : fault_reason(fault, err));
     reply_clean_text(self->why);
     self->historical = self->forward = err == OK ? PART_FAILED : s_part_of(err);
     s_finish(self);
@@ -456,7 +453,7 @@ err_t validation_run(actor_t *actor, call_t *call, const ValidateCycleRequest *r
     self->started_us = clock_mono_us();
     self->deadline_us = s_deadline_us(actor, call, self->started_us);
     self->pool_poll_ms = POOL_POLL_FIRST_MS;
-    stage_signal_id(request->cycle_id, "strategy_validation", self->result.validation_id);
+    stage_validation_id(request->cycle_id, self->result.validation_id);
     MESSAGE_PUT(self->result.cycle_id, request->cycle_id);
     MESSAGE_PUT(self->result.validation_type, "dual");
     self->result.timestamp = clock_wall_ms();

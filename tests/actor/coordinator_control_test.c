@@ -268,6 +268,9 @@ CYCLE_TEST(is_cancelled_during_the_validation_with_its_job, 1500) {
     cr_assert_eq(list.total, 1);
     cr_expect_str_eq(list.validations[0].validation_status, "failed");
     cr_expect(strstr(list.validations[0].error, "cancelled"), "%s", list.validations[0].error);
+    CycleDetail detail = cycles_detail(f, list.validations[0].cycle_id);
+    cr_expect_str_eq(detail.validation_id, list.validations[0].validation_id);
+    cycles_done(&detail);
     message_release(ListValidationsReply_message(), &list);
 }
 

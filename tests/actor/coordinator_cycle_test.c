@@ -173,7 +173,7 @@ CYCLE_TEST(ends_the_validation_of_a_cycle_whose_time_passed_while_nothing_ran, 5
         flow_ask(f, "validation", FLOW_MS, &rpc_ValidationCoordinator_ListValidations, &request, &list, NULL),
         OK);
     cr_assert_eq(list.total, 1);
-    cr_assert_str_eq(list.validations[0].validation_status, "failed");
+    cr_assert_str_eq(list.validations[0].validation_status, "timeout");
     message_release(ListValidationsReply_message(), &list);
     message_release(TriggerAnalysisReply_message(), &reply);
     cycles_done(&detail);

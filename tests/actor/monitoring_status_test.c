@@ -2,11 +2,11 @@
 #include "cache/cache.h"
 #include "coordinator/coordinator.h"
 #include "dataflow/dataflow.h"
+#include "delivery/delivery.h"
 #include "monitoring/monitoring.h"
 #include "scheduler/scheduler.h"
 #include "services/adapter.h"
 #include "services/services.h"
-#include "delivery/delivery.h"
 #include "signals/signals.h"
 #include "store_fixture.h"
 #include "stream/stream.h"
@@ -71,8 +71,8 @@ static void s_start_adapters(monitoring_fixture_t *f) {
 }
 
 static void s_start_all(monitoring_fixture_t *f) {
-    static const actor_class_t *const classes[] = {&services_class,    &cache_class,    &stream_class,
-                                                   &signals_class,     &dataflow_class, &validation_class,
+    static const actor_class_t *const classes[] = {&services_class,    &cache_class,     &stream_class,
+                                                   &signals_class,     &dataflow_class,  &validation_class,
                                                    &coordinator_class, &scheduler_class, &delivery_class};
     s_start_store(f);
     s_start_adapters(f);
@@ -192,6 +192,20 @@ Test(monitoring, is_not_ready_without_a_component_and_names_it, .timeout = 60) {
     cr_expect_null(s_problem(&fault, "monitoring"));
     cr_expect(strstr(fault.message, "coordinator"));
     cr_expect_eq(fault.retry_after_seconds, 1);
+    message_release(Fault_message(), &fault);
+    s_end(&f);
+}
+
+Test(monitoring, is_not_ready_while_the_active_signals_are_not_known, .timeout = 60) {
+    monitoring_fixture_t f;
+    Readiness readiness;
+    Fault fault;
+    s_begin(&f);
+    harness_actor(s_harness(&f), &signals_class, f.config, NULL);
+    s_start_monitor(&f);
+    cr_assert_eq(s_readiness(&f, &readiness, &fault), ERR_SERVICE_UNAVAILABLE);
+    cr_assert(s_problem(&fault, "signals"));
+    cr_expect(strstr(s_problem(&fault, "signals"), "active signals"), "%s", s_problem(&fault, "signals"));
     message_release(Fault_message(), &fault);
     s_end(&f);
 }

@@ -69,7 +69,8 @@ Test(control, a_cancel_is_answered_with_the_full_record_and_only_once) {
     reply = s_post(cycle_id, "cancel", NULL);
     cr_expect_status(reply, 409);
     cr_expect_str_eq(rest_text(reply, "error_code"), "CYCLE_ENDED");
-    cr_expect_status(s_post("no-such-cycle", "cancel", NULL), 404);
+    cr_expect_status(reply = s_post("no-such-cycle", "cancel", NULL), 404);
+    cr_expect(strstr(rest_text(reply, "error"), "no cycle"), "%s", rest_text(reply, "error"));
 }
 
 Test(control, a_rerun_is_a_new_cycle_with_an_address) {

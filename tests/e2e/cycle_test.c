@@ -2,6 +2,9 @@
 #include "simulator.h"
 #include "stream_client.h"
 
+#include "integration/v1/system.pb.h"
+#include "message/message.h"
+#include "tables.gen.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,6 +248,17 @@ Test(cycle, a_failed_validation_dispatches_nothing_and_the_cycle_completes) {
     cr_expect_eq(rest_number(rest_get_ok(&s_instance.rest, "/api/v1/signals/history"), "data.total"), 0);
 }
 
+Test(cycle, signals_that_are_refused_say_why) {
+    s_begin(GOOD_MONTH, "0");
+    rest_post_ok(&s_instance.rest, "/api/v1/system/mode",
+                 "{\"mode\":\"halted\",\"reason\":\"r\",\"scope\":{\"source\":\"strategy\"}}");
+    const rest_reply_t *reply = s_run_cycle("{\"force\":true,\"wait_seconds\":30}");
+    cr_expect_str_eq(rest_text(reply, "data.status"), "completed");
+    cr_expect_str_eq(rest_text(reply, "data.signals.0.error"), "trading is halted");
+    cr_expect_eq(rest_number(reply, "data.stages.5.summary.refusals.TRADING_HALTED"),
+                 rest_number(reply, "data.stages.5.summary.sent"));
+}
+
 Test(cycle, every_call_carries_the_key_of_its_stage) {
     char id[64];
     s_begin(GOOD_MONTH, "0");
@@ -459,6 +473,31 @@ Test(trigger, beyond_the_limit_cycles_queue_or_fail_as_asked) {
     reply = s_await_status(second, "completed");
     cr_expect(strcmp(rest_text(reply, "data.start_time"), end) >= 0,
               "the second began before the first ended");
+}
+
+Test(trigger, a_cycle_that_is_cancelled_in_the_queue_has_taken_no_time) {
+    char first[64], second[64], text[128];
+    stream_message_t message = {0};
+    CycleEvent event = CycleEvent_init_zero;
+    instance_set(&s_instance, "ANALYSIS_MAX_CONCURRENT=1");
+    s_begin(GOOD_MONTH, "20000");
+    s_stream = stream_client_new(s_instance.stream_url, "cycle/cancelled/", NULL);
+    stream_client_await_heartbeat(s_stream, NULL);
+    s_trigger("{\"force\":true}", first);
+    s_trigger("{\"force\":true}", second);
+    snprintf(text, sizeof text, "/api/v1/system/analysis/%s/cancel", second);
+    rest_post_ok(&s_instance.rest, text, NULL);
+    snprintf(text, sizeof text, "cycle/cancelled/%s", second);
+    do {
+        message_release(CycleEvent_message(), &event);
+        event = (CycleEvent)CycleEvent_init_zero;
+        stream_client_next(s_stream, &message);
+        cr_expect_str_eq(message.topic, text);
+        cr_assert_eq(message_decode(CycleEvent_message(), message.payload, message.payload_size, &event), OK);
+        stream_message_free(&message);
+    } while (event.has_stage);
+    cr_expect_not(event.has_duration, "%g s", event.duration);
+    message_release(CycleEvent_message(), &event);
 }
 
 Test(trigger, a_queued_cycle_survives_a_kill) {

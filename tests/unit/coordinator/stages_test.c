@@ -66,6 +66,9 @@ Test(macro, refuses_what_is_missing_or_outside_its_set, .timeout = 5) {
     s_refuse(stage_macro_output,
              "{\"economic_cycle\":\"expansion\",\"risk_level\":\"low\",\"market_sentiment\":\"wild\"}",
              "market_sentiment must be");
+    s_refuse(stage_macro_output,
+             "{\"economic_cycle\":\"expansion\",\"risk_level\":\"low\",\"as_of\":\"2024-02-30\"}",
+             "as_of must be a date");
     s_refuse(stage_macro_output, "[]", "not an object");
 }
 
@@ -211,10 +214,14 @@ Test(strategy, invents_no_symbols, .timeout = 5) {
     s_free(&context);
 }
 
-#define ASKED "{\"method\":\"POST\",\"body\":{\"symbols\":[\"A\",\"B\",\"C\"]}}"
+#define ASKED(symbols) "{\"method\":\"POST\",\"body\":{\"symbols\":[" symbols "]}}"
+
+static err_t s_output_of_six(const char *data, char **output, char **summary, char why[STAGE_WHY_SIZE]) {
+    return stage_strategy_output(ASKED("\"A\",\"B\",\"C\",\"D\",\"E\",\"F\""), data, output, summary, why);
+}
 
 static err_t s_strategy_output(const char *data, char **output, char **summary, char why[STAGE_WHY_SIZE]) {
-    return stage_strategy_output(ASKED, data, output, summary, why);
+    return stage_strategy_output(ASKED("\"A\",\"B\",\"C\""), data, output, summary, why);
 }
 
 Test(strategy, names_what_was_asked_for_and_not_analysed, .timeout = 5) {
@@ -230,13 +237,13 @@ Test(strategy, names_what_was_asked_for_and_not_analysed, .timeout = 5) {
 }
 
 Test(strategy, derives_side_and_weight_from_the_score, .timeout = 5) {
-    json_t *out = s_accept(s_strategy_output,
-                           "{\"results\":{"
-                           "\"A\":{\"overall_score\":0.71,\"confidence\":0.66},"
-                           "\"B\":{\"overall_score\":0.6,\"confidence\":1},"
-                           "\"C\":{\"overall_score\":0.39,\"confidence\":0.5},"
-                           "\"D\":{\"overall_score\":1,\"confidence\":1},"
-                           "\"E\":{\"confidence\":1},\"F\":{\"overall_score\":2,\"confidence\":1}}}");
+    json_t *out =
+        s_accept(s_output_of_six, "{\"results\":{"
+                                  "\"A\":{\"overall_score\":0.71,\"confidence\":0.66},"
+                                  "\"B\":{\"overall_score\":0.6,\"confidence\":1},"
+                                  "\"C\":{\"overall_score\":0.39,\"confidence\":0.5},"
+                                  "\"D\":{\"overall_score\":1,\"confidence\":1},"
+                                  "\"E\":{\"confidence\":1},\"F\":{\"overall_score\":2,\"confidence\":1}}}");
     json_t *symbols = json_object_get(out, "symbols");
     struct {
         const char *symbol, *side;
@@ -266,6 +273,27 @@ Test(strategy, reads_the_list_form_of_earlier_services, .timeout = 5) {
     cr_assert_eq(json_object_size(json_object_get(entry, "analyzer_scores")), 3);
     cr_assert_eq(json_array_size(json_object_get(out, "analyzers")), 3);
     cr_assert_eq(json_tree_number(out, "skipped", 0), 1);
+    json_decref(out);
+}
+
+Test(strategy, takes_no_symbol_that_nobody_asked_for_and_none_twice, .timeout = 5) {
+    json_t *out =
+        s_accept(s_strategy_output, "{\"results\":{\"A\":{\"overall_score\":0.9,\"confidence\":0.5},"
+                                    "\"Z\":{\"overall_score\":0.9,\"confidence\":0.5}}}");
+    cr_expect_eq(json_object_size(json_object_get(out, "symbols")), 1);
+    cr_expect_null(json_object_get(json_object_get(out, "symbols"), "Z"));
+    cr_expect_eq(json_tree_number(out, "skipped", 0), 1);
+    json_decref(out);
+    static const char item[] = "{\"symbol\":\"A\",\"status\":\"success\",\"result\":{\"aggregated\":"
+                               "{\"strength\":%s,\"confidence\":0.6}}}";
+    char first[128], second[128], list[300];
+    snprintf(first, sizeof first, item, "0.7");
+    snprintf(second, sizeof second, item, "0.1");
+    snprintf(list, sizeof list, "{\"data\":[%s,%s]}", first, second);
+    out = s_accept(s_strategy_output, list);
+    json_t *entry = json_object_get(json_object_get(out, "symbols"), "A");
+    cr_expect_str_eq(json_string_value(json_object_get(entry, "side")), "buy");
+    cr_expect_eq(json_tree_number(out, "skipped", 0), 1);
     json_decref(out);
 }
 

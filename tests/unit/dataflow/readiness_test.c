@@ -1,6 +1,7 @@
 /* Judging datasets, and the table of them. */
 #include "dataflow/readiness.h"
 
+#include "base/config_table.h"
 #include "base/json_tree.h"
 #include "dataflow/task.h"
 #include <criterion/criterion.h>
@@ -76,4 +77,15 @@ Test(datasets, are_listed_for_whoever_named_a_wrong_one, .timeout = 10) {
     cr_expect_eq(strncmp(buf_str(&list), "batch_daily_ohlc, index_daily_data, ", 36), 0);
     cr_expect(strstr(buf_str(&list), ", batch_daily_basic"));
     buf_free(&list);
+}
+
+/* The configuration knows their names of itself: it lies below the data flow. */
+Test(datasets, are_those_that_the_setting_allows, .timeout = 10) {
+    buf_t known = BUF_INIT, allowed = BUF_INIT;
+    buf_append_str(&known, "a comma list of ");
+    datasets_list(&known);
+    setting_describe_allowed(&settings[SETTING_datasets_required], &allowed);
+    cr_expect_str_eq(buf_str(&allowed), buf_str(&known));
+    buf_free(&known);
+    buf_free(&allowed);
 }
