@@ -29,7 +29,7 @@ static void s_append_varint(buf_t *out, uint64_t value) {
     buf_append_char(out, (char)value);
 }
 
-/* Of a field that comes twice the last one counts, so a message is amended by appending to it. */
+/* Of a field that comes twice the last one counts: what is put before a message fills in what it leaves out. */
 static void s_append_seq(buf_t *out, const message_t *message, uint64_t seq) {
     const field_t *field = message ? message_field(message, "seq", 3) : NULL;
     if (!field || field->type != FIELD_UINT64 || field->cardinality == CARDINALITY_REPEATED)
@@ -61,9 +61,9 @@ static err_t s_encode_payload(framing_t *self, const CommittedEvent *event) {
     buf_t *joined = self->format == FRAMING_JSON ? &self->joined : &self->payload;
     buf_clear(&self->joined);
     buf_clear(&self->payload);
+    s_append_seq(joined, message, event->seq);
     if (event->payload)
         buf_append(joined, event->payload->bytes, event->payload->size);
-    s_append_seq(joined, message, event->seq);
     return self->format == FRAMING_JSON ? s_to_json(message, joined, &self->payload) : OK;
 }
 

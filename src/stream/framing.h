@@ -18,8 +18,9 @@ typedef struct {
 framing_format_t framing_format(const char *word); /* "protobuf" or "json" */
 void framing_free(framing_t *self);
 
-/* Makes header and payload of an event. A payload whose message has a field `seq` gets the event's seq into it. As
- * JSON, a payload that cannot be read becomes null, and the error is ERR_PROTOCOL. */
+/* Makes header and payload of an event. A payload whose message has a field `seq` and says 0 there gets the event's
+ * seq into it; one that tells of something published before names that event's. As JSON, a payload that cannot be
+ * read becomes null, and the error is ERR_PROTOCOL. */
 ERR_MUST_USE
 err_t framing_encode(framing_t *self, uint64_t epoch, const CommittedEvent *event, bool replay);
 /* Makes header and payload of the heartbeat; its own seq and topic_seq are 0. */

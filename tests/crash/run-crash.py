@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """make crash: kills the service with SIGKILL at random moments under load, far more often than `make test` does, and
-checks that every acknowledged signal is there after the restarts, once, and on the stream without a gap.
+checks that every acknowledged signal is there after the restarts, once, as it was acknowledged or superseded since, and
+on the stream without a gap; that no two active signals contradict each other; and that an Idempotency-Key gets its first
+answer again.
 
 usage: run-crash.py [--kills N] [--kills-postgres N] [--seed N] [--build DIR]
 

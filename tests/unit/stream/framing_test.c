@@ -40,14 +40,26 @@ Test(framing, the_header_tells_of_the_event, .timeout = 10) {
     s_release(&framing, &event);
 }
 
-Test(framing, a_signal_gets_its_seq_and_keeps_all_else, .timeout = 10) {
+Test(framing, a_signal_without_a_seq_gets_it_and_keeps_all_else, .timeout = 10) {
     framing_t framing = {0};
-    Signal signal = {.strength = 0.25, .seq = 1}, back = Signal_init_zero;
+    Signal signal = {.strength = 0.25}, back = Signal_init_zero;
     CommittedEvent event = s_event(Signal_message(), &signal);
     cr_assert_eq(framing_encode(&framing, 9, &event, false), OK);
     cr_assert_eq(message_decode(Signal_message(), framing.payload.data, framing.payload.size, &back), OK);
-    cr_expect_eq(back.seq, 300, "over what the payload said");
+    cr_expect_eq(back.seq, 300);
     cr_expect_eq(back.strength, 0.25);
+    message_release(Signal_message(), &back);
+    s_release(&framing, &event);
+}
+
+Test(framing, a_later_event_of_a_signal_keeps_the_seq_of_the_signal, .timeout = 10) {
+    framing_t framing = {0};
+    Signal signal = {.seq = 17}, back = Signal_init_zero;
+    MESSAGE_PUT(signal.status, "superseded");
+    CommittedEvent event = s_event(Signal_message(), &signal);
+    cr_assert_eq(framing_encode(&framing, 9, &event, false), OK);
+    cr_assert_eq(message_decode(Signal_message(), framing.payload.data, framing.payload.size, &back), OK);
+    cr_expect_eq(back.seq, 17);
     message_release(Signal_message(), &back);
     s_release(&framing, &event);
 }
