@@ -36,6 +36,29 @@ static route_t *s_dequeue(signals_t *state) {
     return route;
 }
 
+err_t commit_confirm(actor_t *actor, call_t *call, ApplySystemStateReply *reply) {
+    signals_t *state = actor_state(actor);
+    reply->version = state->modes.state.version;
+    if (!state->busy)
+        return OK;
+    if (state->confirming_count == SIGNALS_CONFIRMING_MOST) {
+        call_retry_after(call, 1);
+        return ERR_OVERLOADED;
+    }
+    state->confirming[state->confirming_count++] = call;
+    return ERR_PENDING;
+}
+
+/* Whatever is decided from here on obeys the modes as they are. */
+static void s_end_write(actor_t *actor) {
+    signals_t *state = actor_state(actor);
+    ApplySystemStateReply reply = {.version = state->modes.state.version};
+    state->busy = false;
+    for (size_t i = 0; i < state->confirming_count; i++)
+        call_reply(actor, &state->confirming[i], &reply);
+    state->confirming_count = 0;
+}
+
 /* Those whose items are final are answered, the others take their next step. */
 static void s_advance_routes(actor_t *actor, flush_t *flush) {
     for (route_t *route; (route = flush_next_route(flush));)
@@ -54,7 +77,7 @@ static void s_on_written(actor_t *actor, void *context, err_t err, const void *r
     (void)fault;
     signals_t *state = actor_state(actor);
     flush_t *flush = context;
-    state->busy = false;
+    s_end_write(actor);
     flush_settle(flush, err, response);
     route_t *rest = flush_take_rest(flush);
     if (rest)
@@ -132,8 +155,7 @@ void commit_alone(actor_t *actor, commit_alone_fn *fn, void *context) {
 }
 
 void commit_alone_end(actor_t *actor) {
-    signals_t *state = actor_state(actor);
-    state->busy = false;
+    s_end_write(actor);
     commit_flush(actor);
 }
 

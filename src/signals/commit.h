@@ -17,6 +17,11 @@ typedef void(commit_alone_fn)(actor_t *actor, void *context);
 void commit_alone(actor_t *actor, commit_alone_fn *fn, void *context);
 void commit_alone_end(actor_t *actor);
 
+/* The call ApplySystemState: answered as soon as no write is under way that was decided before it. ERR_OVERLOADED when
+ * as many as there may be wait already. */
+ERR_MUST_USE
+err_t commit_confirm(actor_t *actor, call_t *call, ApplySystemStateReply *reply);
+
 /* Whether a write that ended so may have been stored, or may be yet: then the index is to be read anew. */
 bool commit_outcome_unknown(err_t err);
 

@@ -13,7 +13,7 @@
 #include "signals/reply.h"
 #include "signals/signal_change.h"
 #include "signals/signal_row.h"
-#include "signals/stats.h"
+#include "signals/stats/stats.h"
 #include "signals/touched.h"
 #include "tables.gen.h"
 #include <stdlib.h>
@@ -21,7 +21,8 @@
 
 enum {
     UNITS_MOST = 4096,     /* of a write: the store takes no more */
-    OPS_MOST = 8192,      /* of a write: no further signal is added */
+    PREFETCH = 16,         /* signals ahead */
+    OPS_MOST = 8192,       /* of a write: no further signal is added */
     KEYED_OPS_MOST = 60000 /* of one unit, whose ops are named in 16 bits */
 };
 
@@ -38,6 +39,7 @@ struct flush_s {
     int64_t now_ms;
     route_t *first_route, *last_route;
     size_t signals, ops;
+    size_t begun; /* groups */
     unit_t *units;
     size_t unit_count, unit_capacity;
     journal_t journal;
@@ -158,15 +160,6 @@ static void s_rest(flush_t *self, uint32_t unit, const newcomer_t *newcomer) {
 
 /* --- rivals ---------------------------------------------------------------------------------- */
 
-/* The scope in which the newcomer met it. */
-static const scope_key_t *s_scope_of(const newcomer_t *newcomer, const candidate_t *rival) {
-    for (size_t i = 0; i + 1 < newcomer->meeting_count; i++)
-        for (size_t k = 0; k < newcomer->meetings[i].count; k++)
-            if (newcomer->meetings[i].active[k] == rival)
-                return &newcomer->meetings[i].key;
-    return &newcomer->meetings[newcomer->meeting_count - 1].key;
-}
-
 /* The item that the op of an earlier unit, or of the present one, stores. */
 static const Signal *s_signal_at(const flush_t *self, uint32_t unit, uint32_t op) {
     const unit_t *of = &self->units[unit];
@@ -180,7 +173,7 @@ static const Signal *s_signal_at(const flush_t *self, uint32_t unit, uint32_t op
 
 static stored_signal_t s_stored(const flush_t *self, uint32_t unit, const newcomer_t *newcomer,
                                 const candidate_t *rival) {
-    const scope_key_t *scope = s_scope_of(newcomer, rival);
+    const scope_key_t *scope = newcomer_scope_of(newcomer, rival);
     stored_signal_t stored = {.of = rival,
                               .seq = rival->seq,
                               .target = scope->target,
@@ -198,7 +191,7 @@ static stored_signal_t s_stored(const flush_t *self, uint32_t unit, const newcom
 
 /* A rival of several scopes is gone from those too where the newcomer is not. */
 static void s_touch(flush_t *self, uint32_t unit, const newcomer_t *newcomer, const candidate_t *rival) {
-    const scope_key_t *scope = s_scope_of(newcomer, rival);
+    const scope_key_t *scope = newcomer_scope_of(newcomer, rival);
     if (scope->symbol && !rival->has_symbol)
         self->touched.everywhere = unit;
 }
@@ -245,15 +238,16 @@ static void s_adjust_newcomer(item_t *item, newcomer_t *newcomer) {
         if (to->has_strength)
             item->signal.strength = newcomer->candidate.strength = to->strength;
         if (to->has_allocation) {
-            item->signal.has_allocation = true;
+            item->signal.has_allocation = newcomer->candidate.has_allocation = true;
             item->signal.allocation = newcomer->candidate.resources = to->allocation;
         }
     }
 }
 
+/* NULL of one that met no rival. */
 static const char *s_decision_text(flush_t *self, const item_t *item) {
     if (!item->verdict)
-        return self->state->unopposed_text;
+        return NULL;
     buf_clear(&self->text);
     json_encode(Decision_message(), &item->verdict->decision, &self->text);
     return buf_str(&self->text);
@@ -297,6 +291,7 @@ static void s_decide(flush_t *self, item_t *item, newcomer_t *newcomer) {
     item_drop_verdict(item);
     free(item->signal.decision); /* of an attempt before; it holds no pointers */
     item->signal.decision = NULL;
+    item->signal.seq = 0; /* the same */
     newcomer_begin(newcomer, &item->signal);
     item->verdict = newcomer_judge(newcomer, self->state->index, &self->state->policy, self->now_ms);
     MESSAGE_PUT(item->signal.status, item->verdict ? item->verdict->status : "routed");
@@ -368,17 +363,42 @@ static size_t s_open_members(route_t *route, uint32_t first, item_t **members) {
     return count;
 }
 
+/* Has the index fetch what the signals that come next will touch: those behind item `at`, and of the requests in the
+ * queue. By their first scope, as most have no other. */
+static void s_prefetch(flush_t *self, const route_t *route, uint32_t at) {
+    const route_t *next = self->state->first_route;
+    scope_key_t scopes[2 * PREFETCH];
+    size_t from = self->begun == 0 ? 0 : PREFETCH, count = 0;
+    if (self->begun++ % PREFETCH != 0)
+        return;
+    for (size_t i = 0; i < 2 * PREFETCH; i++, at++) {
+        while (route && at == route->count) {
+            route = next;
+            next = next ? next->next : NULL;
+            at = 0;
+        }
+        if (!route)
+            break;
+        const Signal *signal = &route->items[at].signal;
+        if (i >= from)
+            scopes[count++] = (scope_key_t){signal->target, signal->has_symbol ? signal->symbol : NULL};
+    }
+    scope_index_prefetch(self->state->index, scopes, count);
+}
+
 /* `unit` TOUCHED_NONE: a unit of its own. */
 static void s_add_group(flush_t *self, route_t *route, uint32_t first, uint32_t unit) {
     size_t count = s_open_members(route, first, NULL);
     if (!count)
         return;
+    s_prefetch(self, route, first);
     if (unit == TOUCHED_NONE && !route->simulated)
         unit = s_begin_unit(self, route, first);
     if (count == 1) {
-        item_t *member;
+        item_t *member = NULL;
         newcomer_t newcomer = {.meetings = NULL};
         s_open_members(route, first, &member);
+        assert_always(member);
         s_build(self, route, &member, &newcomer, 1, unit);
         return;
     }
@@ -464,8 +484,8 @@ void flush_add(flush_t *self, route_t *route) {
 
 /* --- afterwards ------------------------------------------------------------------------------ */
 
-static void s_note_stored(signal_stats_t *stats, const route_t *route, const item_t *item) {
-    signal_stats_note_signal(stats, &item->signal, clock_mono_us() - route->started_us);
+static void s_note_stored(signal_stats_t *stats, const item_t *item, int64_t microseconds) {
+    signal_stats_note_signal(stats, &item->signal, microseconds);
     if (!item->verdict)
         return;
     const verdict_t *verdict = item->verdict;
@@ -476,13 +496,15 @@ static void s_note_stored(signal_stats_t *stats, const route_t *route, const ite
     signal_stats_note(stats, TALLY_CONFLICTS_RESOLVED, resolved);
 }
 
-static void s_settle_item(signal_stats_t *stats, const route_t *route, item_t *item, const StoreWritten *written) {
+/* `microseconds`: since its request came. */
+static void s_settle_item(signal_stats_t *stats, item_t *item, int64_t microseconds,
+                          const StoreWritten *written) {
     const StoreUnitResult *unit = &written->units[item->unit];
     err_t err = strcmp(unit->code, "OK") == 0 ? OK : err_from_name(unit->code);
     if (err == OK && item->op < unit->ops_count) {
         item->signal.seq = unit->ops[item->op].seq;
         item->state = ITEM_STORED;
-        s_note_stored(stats, route, item);
+        s_note_stored(stats, item, microseconds);
     } else if (err == ERR_CONFLICT) {
         item->state = ITEM_LOOKUP;
         item->err = OK;
@@ -491,7 +513,8 @@ static void s_settle_item(signal_stats_t *stats, const route_t *route, item_t *i
     }
 }
 
-static void s_settle_route(signal_stats_t *stats, route_t *route, err_t err, const StoreWritten *written) {
+static void s_settle_route(signal_stats_t *stats, route_t *route, int64_t now_us, err_t err,
+                           const StoreWritten *written) {
     bool conflicted = false;
     route->failure = err;
     for (item_t *item = route->items; item < route->items + route->count; item++) {
@@ -502,7 +525,7 @@ static void s_settle_route(signal_stats_t *stats, route_t *route, err_t err, con
         else if (item->unit >= written->units_count)
             item_refuse(item, ERR_INTERNAL, NULL);
         else
-            s_settle_item(stats, route, item, written);
+            s_settle_item(stats, item, now_us - route->started_us, written);
         conflicted |= item->state == ITEM_LOOKUP;
     }
     route->attempts += conflicted;
@@ -510,7 +533,8 @@ static void s_settle_route(signal_stats_t *stats, route_t *route, err_t err, con
 
 void flush_settle(flush_t *self, err_t err, const StoreWritten *written) {
     signal_stats_t *stats = self->state->stats;
+    int64_t now_us = clock_mono_us();
     signal_stats_note(stats, TALLY_SUPERSEDED, journal_settle(&self->journal, err == OK ? written : NULL));
     for (route_t *route = self->first_route; route; route = route->next)
-        s_settle_route(stats, route, err, written);
+        s_settle_route(stats, route, now_us, err, written);
 }

@@ -7,10 +7,11 @@
 typedef enum { CHANGE_ADD, CHANGE_HIDE, CHANGE_FIGURES } change_kind_t;
 
 typedef struct change_s {
-    change_kind_t kind;
+    uint8_t kind;       /* change_kind_t */
+    bool was_allocated; /* of CHANGE_FIGURES: before it */
     uint32_t unit;
     active_t *active;
-    double strength, resources; /* of CHANGE_FIGURES: before it */
+    double strength, resources; /* the same */
 } change_t;
 
 static void s_note(journal_t *self, change_t change) {
@@ -39,13 +40,16 @@ void journal_adjust(journal_t *self, uint32_t unit, const adjustment_t *to) {
     s_note(self, (change_t){.kind = CHANGE_FIGURES,
                             .unit = unit,
                             .active = active,
+                            .was_allocated = before->has_allocation,
                             .strength = before->strength,
                             .resources = before->resources});
     active_keep(active);
     if (to->has_strength)
         active_set_strength(self->index, active, to->strength);
-    if (to->has_allocation)
+    if (to->has_allocation) {
         active_set_resources(self->index, active, to->allocation);
+        active_set_allocated(active, true);
+    }
 }
 
 bool journal_hid(const journal_t *self, uint32_t unit, const active_t *active) {
@@ -60,12 +64,13 @@ static bool s_stored(const StoreWritten *written, uint32_t unit) {
 }
 
 static void s_undo(journal_t *self, change_t *change) {
-    switch (change->kind) {
+    switch ((change_kind_t)change->kind) {
     case CHANGE_ADD: scope_index_remove(self->index, &change->active); break;
     case CHANGE_HIDE: scope_index_show(self->index, change->active); break;
     case CHANGE_FIGURES:
         active_set_strength(self->index, change->active, change->strength);
         active_set_resources(self->index, change->active, change->resources);
+        active_set_allocated(change->active, change->was_allocated);
         active_release(change->active);
         break;
     }

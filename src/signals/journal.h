@@ -3,8 +3,8 @@
 #pragma once
 
 #include "integration/v1/store.pb.h"
-#include "signals/scope_index.h"
-#include "signals/strategy.h"
+#include "signals/index/scope_index.h"
+#include "signals/rules/strategy.h"
 #include "store/store.h"
 
 /* Until its write is answered, a signal added by it has for its seq the mark of the op that stores it. */

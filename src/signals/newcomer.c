@@ -47,6 +47,14 @@ verdict_t *newcomer_judge(newcomer_t *self, scope_index_t *index, const policy_t
     return verdict;
 }
 
+const scope_key_t *newcomer_scope_of(const newcomer_t *self, const candidate_t *rival) {
+    for (size_t i = 0; i + 1 < self->meeting_count; i++)
+        for (size_t k = 0; k < self->meetings[i].count; k++)
+            if (self->meetings[i].active[k] == rival)
+                return &self->meetings[i].key;
+    return &self->meetings[self->meeting_count - 1].key;
+}
+
 size_t newcomer_count_active(const newcomer_t *self, scope_index_t *index, int64_t now_ms) {
     size_t total = 0, count;
     for (size_t i = 0; i < self->scopes.count; i++) {

@@ -7,7 +7,7 @@
 #include "actor/actor.h"
 #include "base/ids.h"
 #include "integration/v1/signals.pb.h"
-#include "signals/decision.h"
+#include "signals/rules/decision.h"
 
 #define ROUTE_SIGNALS_MAX 1000 /* of one body */
 

@@ -5,7 +5,7 @@
 #include "signals/commit.h"
 #include "signals/lookup.h"
 #include "signals/reply.h"
-#include "signals/stats.h"
+#include "signals/stats/stats.h"
 #include <stdio.h>
 #include <string.h>
 

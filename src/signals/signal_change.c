@@ -25,6 +25,8 @@ static Signal s_begin(const stored_signal_t *self) {
     if ((signal.has_side = s_sides[of->side] != NULL))
         MESSAGE_PUT(signal.side, s_sides[of->side]);
     signal.strength = of->strength;
+    if ((signal.has_allocation = of->has_allocation))
+        signal.allocation = of->resources;
     signal.confidence = of->confidence;
     signal.priority = of->priority;
     signal.timestamp = of->timestamp;

@@ -1,8 +1,8 @@
 /* Ops that change a signal that is stored, each with the Signal event that tells of it. */
 #pragma once
 
-#include "signals/candidate.h"
-#include "signals/strategy.h"
+#include "signals/rules/candidate.h"
+#include "signals/rules/strategy.h"
 #include "store/store.h"
 
 typedef struct {

@@ -2,6 +2,7 @@
 #include "signals/signal_row.h"
 
 #include "message/json_codec.h"
+#include "signals/rules/decision.h"
 #include "tables.gen.h"
 #include <math.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ DecisionSummary *signal_row_summary(const Decision *decision) {
 
 /* A signal carries its decision only when there was a conflict to decide. */
 static DecisionSummary *s_summary(const store_row_t *row) {
-    Decision *decision = signal_row_decision(row);
+    Decision *decision = store_row_is_null(row, COLUMN_DECISION) ? NULL : signal_row_decision(row);
     DecisionSummary *summary = decision ? signal_row_summary(decision) : NULL;
     message_free(Decision_message(), (void **)&decision);
     return summary;
@@ -161,11 +162,11 @@ err_t signal_row_read(const store_row_t *row, Signal *signal) {
 
 Decision *signal_row_decision(const store_row_t *row) {
     const char *text = store_row_text(row, COLUMN_DECISION);
-    if (!text)
-        return NULL;
     Decision *decision = message_new(Decision_message());
     problems_t problems = PROBLEMS_INIT;
-    if (json_decode(Decision_message(), text, strlen(text), decision, &problems) != OK)
+    if (!text)
+        decision_unopposed(decision);
+    else if (json_decode(Decision_message(), text, strlen(text), decision, &problems) != OK)
         message_free(Decision_message(), (void **)&decision);
     problems_free(&problems);
     return decision;

@@ -22,6 +22,9 @@
  * up (lookup.h): a duplicate gets the first answer again. Each signal (or group_id) is a unit of its own; a request with
  * an Idempotency-Key is one, so that its answer is recorded in the transaction of its effect.
  *
+ * Folders    rules/ what conflicts and who wins (pure); index/ the active signals by scope; resolve/ what changes
+ *            signals after they were routed; reading/ history, trail and conflicts; stats/ counts and latencies
+ *
  * Resolutions and clean-ups run one at a time (jobs.h), each of their writes while no signals are written. */
 #pragma once
 

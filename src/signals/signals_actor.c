@@ -3,14 +3,13 @@
 
 #include "base/clock.h"
 #include "bus/fault.h"
-#include "message/json_codec.h"
 #include "routes.gen.h"
-#include "signals/active_load.h"
 #include "signals/commit.h"
-#include "signals/jobs.h"
-#include "signals/history_totals.h"
+#include "signals/index/active_load.h"
 #include "signals/lookup.h"
-#include "signals/stats.h"
+#include "signals/reading/history_totals.h"
+#include "signals/resolve/jobs.h"
+#include "signals/stats/stats.h"
 #include "tables.gen.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,11 +49,9 @@ static void s_on_system_state(actor_t *actor, const bus_message_t *message, cons
 }
 
 static err_t s_apply_system_state(actor_t *actor, call_t *call, const void *request, void *response) {
-    (void)call;
     signals_t *state = actor_state(actor);
     modes_apply(&state->modes, request);
-    ((ApplySystemStateReply *)response)->version = state->modes.state.version;
-    return OK;
+    return commit_confirm(actor, call, response);
 }
 
 /* --- the store ------------------------------------------------------------------------------- */
@@ -66,6 +63,14 @@ static void s_on_store_state(actor_t *actor, const bus_message_t *message, const
     state->store_down = !store->available;
     snprintf(state->store_reason, sizeof state->store_reason, "the store is not reachable: %s",
              store->reason ? store->reason : "");
+}
+
+static void s_on_removed(actor_t *actor, const bus_message_t *message, const void *event) {
+    (void)message;
+    signals_t *state = actor_state(actor);
+    const StoreRemoved *removed = event;
+    signal_stats_set_removed(state->stats, (int64_t)removed->signals);
+    history_totals_clear(state->totals);
 }
 
 /* --- the active signals ---------------------------------------------------------------------- */
@@ -114,14 +119,6 @@ void signals_load(actor_t *actor) {
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-static void s_prepare_unopposed(signals_t *state) {
-    buf_t text = BUF_INIT;
-    state->unopposed = message_new(Decision_message());
-    decision_unopposed(state->unopposed);
-    json_encode(Decision_message(), state->unopposed, &text);
-    state->unopposed_text = buf_steal(&text);
-}
-
 static err_t s_start(actor_t *actor, const void *args) {
     (void)args;
     signals_t *state = calloc(1, sizeof *state);
@@ -134,7 +131,8 @@ static err_t s_start(actor_t *actor, const void *args) {
     state->policy = policy_of(config->signals_default_strategy, config->signals_auto_resolve);
     state->stats = signal_stats_new();
     state->totals = history_totals_new();
-    s_prepare_unopposed(state);
+    state->unopposed = message_new(Decision_message());
+    decision_unopposed(state->unopposed);
     signal_stats_start(actor);
     routing_start_counters(actor);
     signals_load(actor);
@@ -155,7 +153,6 @@ static void s_stop(actor_t *actor) {
     signal_stats_destroy(&state->stats);
     history_totals_destroy(&state->totals);
     message_free(Decision_message(), (void **)&state->unopposed);
-    free(state->unopposed_text);
     modes_free(&state->modes);
     free(state);
     actor_set_state(actor, NULL);
@@ -201,6 +198,7 @@ static const actor_command_t s_commands[] = {
 static const actor_event_t s_events[] = {
     {"evt/coordinator/SystemState", SystemState_message, s_on_system_state},
     {"evt/store/State", StoreState_message, s_on_store_state},
+    {"evt/store/Removed", StoreRemoved_message, s_on_removed},
     {NULL, NULL, NULL},
 };
 

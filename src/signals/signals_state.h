@@ -1,15 +1,17 @@
 /* The router's state, shared by the files of this folder. The actor's thread. */
 #pragma once
 
+#include "signals/index/scope_index.h"
 #include "signals/modes.h"
 #include "signals/route.h"
-#include "signals/scope_index.h"
 #include "signals/signals.h"
 
 typedef struct lookup_s lookup_t;
 typedef struct job_s job_t;
 typedef struct signal_stats_s signal_stats_t;
 typedef struct history_totals_s history_totals_t;
+
+#define SIGNALS_CONFIRMING_MOST 8
 
 typedef struct {
     const config_t *config;
@@ -23,8 +25,7 @@ typedef struct {
     char load_reason[160]; /* why they are not */
 
     policy_t policy;
-    Decision *unopposed;  /* of every signal that meets no rival, */
-    char *unopposed_text; /* and as JSON */
+    Decision *unopposed; /* of every signal that meets no rival */
 
     signal_stats_t *stats;
     history_totals_t *totals; /* of the history */
@@ -37,7 +38,9 @@ typedef struct {
     bool busy;                                    /* a write is under way, or somebody is alone */
     void (*alone)(actor_t *actor, void *context); /* who waits for it; or NULL */
     void *alone_context;
-    bool alone_last; /* somebody was, since the last write of signals */
+    bool alone_last;                             /* somebody was, since the last write of signals */
+    call_t *confirming[SIGNALS_CONFIRMING_MOST]; /* ApplySystemState that wait for the end of the write */
+    size_t confirming_count;
 
     /* jobs.c: the first one runs */
     job_t *first_job, *last_job;

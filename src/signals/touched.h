@@ -2,7 +2,7 @@
  * is decided about the scope later in this write holds only if they are stored. One thread. */
 #pragma once
 
-#include "signals/candidate.h"
+#include "signals/rules/candidate.h"
 #include <stddef.h>
 #include <stdint.h>
 

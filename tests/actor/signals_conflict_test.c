@@ -346,6 +346,23 @@ SIGNALS_TEST(proportional_allocation_divides_the_resources) {
     message_release(SignalTrail_message(), &trail);
 }
 
+SIGNALS_TEST(a_superseded_signal_is_published_with_the_figures_that_it_had) {
+    signals_restart_with(f, "proportional_allocation", "all");
+    RouteSignalRequest one = opinion("one", "AAPL", "buy", 3), two = opinion("two", "AAPL", "buy", 3);
+    RouteSignalRequest sell = opinion("sell", "AAPL", "sell", 4);
+    char half[] = "{\"resource_requirements\":0.5}", most[] = "{\"resource_requirements\":1.5}";
+    one.data = half;
+    two.data = most;
+    route_as(f, &one, "routed");
+    route_as(f, &two, "routed");
+    route_as(f, &sell, "routed");
+    uint64_t seq;
+    Signal published = next_signal(f, "one", "superseded", &seq);
+    cr_assert(published.has_allocation);
+    cr_assert_float_eq(published.allocation, 0.25, 1e-9);
+    message_release(Signal_message(), &published);
+}
+
 /* ---- the order of arrival ---- */
 
 static void s_shuffle(int *order, int count, unsigned *seed) {

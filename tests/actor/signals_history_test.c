@@ -309,3 +309,51 @@ Test(signals_reading, the_cycle_of_a_signal_and_its_free_form_parts_are_kept) {
     message_release(SignalTrail_message(), &trail);
     signals_end(&f);
 }
+
+/* ---- old history that is removed ---- */
+
+static bool s_total_is_two(void *context) {
+    ListSignalsRequest request = ListSignalsRequest_init_zero;
+    ListSignalsReply page = list(context, &request);
+    bool is = page.total == 2;
+    list_free(&page);
+    return is;
+}
+
+static void s_expect_total(signals_fixture_t *f, const char *source, int64_t total) {
+    ListSignalsRequest request = ListSignalsRequest_init_zero;
+    if (source)
+        SET(&request, source, source);
+    ListSignalsReply page = list(f, &request);
+    cr_expect_eq(page.total, total, "%s: %d", source ? source : "all", (int)page.total);
+    list_free(&page);
+    message_release(ListSignalsRequest_message(), &request);
+}
+
+SIGNALS_TEST(totals_go_down_with_what_is_removed_and_its_ids_are_free) {
+    int64_t old = clock_wall_ms() - 3 * INT64_C(86400000);
+    store_write_t *write = store_write_new();
+    add_signal(write, "old-1", "AAPL", "macro", old);
+    store_write_unit(write);
+    add_signal(write, "old-2", "AAPL", "macro", old);
+    StoreWritten written = commit(&f->store, &write);
+    written_free(&written);
+    signals_restart(f); /* counts them, */
+    RouteSignalRequest items[] = {sample("new-1"), sample("new-2")};
+    RouteSignalsReply reply = route_batch(f, items, 2);
+    batch_free(&reply);
+    signals_restart(f); /* and has stored that */
+    s_expect_total(f, NULL, 4);
+    s_expect_total(f, "macro", 4);
+
+    harness_stop_actor(harness_of(f), f->store.writer, HARNESS_MS);
+    f->store.config.history_retention_days = 1;
+    f->store.writer = harness_actor(harness_of(f), &store_writer_class, &f->store.config, NULL);
+    harness_until(s_total_is_two, f, "the total is without what was removed");
+    s_expect_total(f, "macro", 2);
+    signals_restart(f);
+    s_expect_total(f, NULL, 2);
+    RouteSignalRequest again = sample("old-1");
+    route_as(f, &again, "routed");
+    s_expect_total(f, NULL, 3);
+}

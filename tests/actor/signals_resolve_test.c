@@ -259,16 +259,17 @@ SIGNALS_TEST(a_winner_supersedes_also_the_rivals_that_are_not_listed) {
     batch_free(&batch);
     RouteSignalRequest sell = opinion("sell", "AAPL", "sell", 3), later = opinion("later", "AAPL", "buy", 3);
     route_as(f, &sell, "held");
+    later.confidence = 0.5;
     route_as(f, &later, "routed");
     ResolveConflictsRequest request = s_request(NULL, NULL, "sell");
     s_resolve_counting(f, &request, 1, 0);
     ListSignalsRequest filter = ListSignalsRequest_init_zero;
     SET(&filter, status, "superseded");
     ListSignalsReply superseded = list(f, &filter);
-    cr_assert_eq(superseded.total, RIVALS);
+    cr_assert_eq(superseded.total, RIVALS + 1);
     list_free(&superseded);
     expect_stored(f, "sell", "routed", NULL);
-    expect_stored(f, "later", "routed", NULL); /* it was not there when the conflict was detected */
+    expect_stored(f, "later", "superseded", "sell"); /* by a conflict of its own */
 }
 
 /* ---- partly automatic ---- */
@@ -352,6 +353,111 @@ SIGNALS_TEST(a_rival_that_was_superseded_meanwhile_has_lost) {
     s_resolve_counting(f, &request, 1, 0);
     expect_stored(f, "sell", "routed", NULL);
     expect_stored(f, "buy", "superseded", "other");
+    free(id);
+}
+
+/* "late" is against the held "sell", and came after it. */
+static void s_add_late(signals_fixture_t *f, int32_t priority) {
+    RouteSignalRequest late = opinion("late", "AAPL", "buy", priority);
+    route_as(f, &late, "routed");
+}
+
+SIGNALS_TEST(a_held_winner_also_supersedes_who_became_active_meanwhile) {
+    char *id = s_hold(f);
+    s_add_late(f, 2);
+    ResolveConflictsRequest request = s_request(id, NULL, "sell");
+    s_resolve_counting(f, &request, 1, 0);
+    expect_stored(f, "sell", "routed", NULL);
+    expect_stored(f, "buy", "superseded", "sell");
+    expect_stored(f, "late", "superseded", "sell");
+    cr_assert_eq(harness_metric(harness_of(f), "signals", "signals_active"), 1);
+    expect_conflicts(f, "open", 0);
+    ListConflictsReply list = conflicts_of(f, "resolved");
+    cr_assert_eq(list.total, 2);
+    size_t with_late = 0;
+    for (size_t i = 0; i < list.conflicts_count; i++) {
+        cr_assert_str_eq(list.conflicts[i].resolution->winner_signal_id, "sell");
+        cr_assert_str_eq(list.conflicts[i].resolution->conflict_id, list.conflicts[i].conflict_id);
+        with_late += strcmp(list.conflicts[i].signals[1].signal_id, "late") == 0;
+    }
+    cr_assert_eq(with_late, 1);
+    conflict_list_free(&list);
+    uint64_t seq;
+    Signal published = next_signal(f, "late", "superseded", &seq);
+    cr_assert_str_eq(published.superseded_by, "sell");
+    message_release(Signal_message(), &published);
+    free(id);
+}
+
+SIGNALS_TEST(a_held_winner_that_loses_to_who_became_active_meanwhile_is_rejected) {
+    char *id = s_hold(f);
+    s_add_late(f, 4);
+    ResolveConflictsRequest request = s_request(id, NULL, "sell");
+    ResolveConflictsReply reply = s_resolve(f, &request);
+    cr_assert_eq(reply.resolved, 1);
+    cr_assert_str_eq(reply.resolutions[0].winner_signal_id, "late");
+    cr_assert_eq(reply.resolutions[0].loser_signal_ids_count, 1);
+    cr_assert_str_eq(reply.resolutions[0].loser_signal_ids[0], "sell");
+    cr_assert(strstr(reply.resolutions[0].reason, "late"), "%s", reply.resolutions[0].reason);
+    s_free(&reply);
+    expect_stored(f, "sell", "rejected", NULL);
+    expect_stored(f, "buy", "routed", NULL);
+    expect_stored(f, "late", "routed", NULL);
+    expect_conflicts(f, "open", 0);
+    expect_conflicts(f, "resolved", 2);
+    cr_assert_eq(harness_metric(harness_of(f), "signals", "signals_active"), 2);
+    free(id);
+}
+
+SIGNALS_TEST(a_held_signal_is_not_late_for_who_came_after_it) {
+    char *id = s_hold(f);
+    RouteSignalRequest same = opinion("same", "AAPL", "sell", 3); /* of the same source, and newer */
+    signals_restart_with(f, "priority_based", "all");
+    RouteSignalRequest gone = opinion("gone", "AAPL", "sell", 4);
+    route_as(f, &gone, "routed"); /* supersedes "buy" */
+    route_as(f, &same, "routed");
+    ResolveConflictsRequest request = s_request(id, NULL, NULL);
+    s_resolve_counting(f, &request, 1, 0);
+    expect_stored(f, "sell", "routed", NULL);
+    expect_stored(f, "same", "routed", NULL);
+    free(id);
+}
+
+SIGNALS_TEST(a_held_group_is_rejected_when_a_member_loses_to_who_became_active_meanwhile) {
+    s_hold_group(f);
+    RouteSignalRequest late = opinion("late", "IBM", "buy", 4);
+    route_as(f, &late, "routed");
+    ResolveConflictsRequest request = s_request(NULL, NULL, "g-1");
+    s_resolve_counting(f, &request, 1, 0);
+    expect_stored(f, "g-1", "rejected", NULL);
+    expect_stored(f, "g-2", "rejected", NULL);
+    expect_stored(f, "buy", "routed", NULL);
+    expect_stored(f, "late", "routed", NULL);
+    ListConflictsReply list = conflicts_of(f, "resolved");
+    cr_assert_eq(list.total, 2);
+    conflict_list_free(&list);
+}
+
+SIGNALS_TEST(of_held_signals_that_contradict_each_other_only_one_becomes_active) {
+    char *id = s_hold(f);
+    RouteSignalRequest hold = opinion("hold", "AAPL", "hold", 3);
+    RouteSignalRequest other = opinion("other", "AAPL", "buy", 3);
+    hold.confidence = 0.4;
+    route_as(f, &hold, "routed"); /* what contradicts nobody */
+    other.strength = 0.3;
+    route_as(f, &other, "held");
+    ResolveConflictsRequest request = s_request(id, NULL, "sell");
+    s_resolve_counting(f, &request, 1, 0);
+    expect_stored(f, "sell", "routed", NULL);
+    request = s_request(NULL, "priority_based", NULL);
+    ResolveConflictsReply reply = s_resolve(f, &request);
+    cr_assert_eq(reply.failed, 0);
+    s_free(&reply);
+    SignalTrail trail;
+    cr_assert_eq(get_signal(f, "other", &trail), OK);
+    cr_assert_str_eq(trail.signal->status, "rejected");
+    message_release(SignalTrail_message(), &trail);
+    expect_stored(f, "sell", "routed", NULL);
     free(id);
 }
 

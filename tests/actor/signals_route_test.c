@@ -1,5 +1,6 @@
 /* Routing single signals: admission, commit, duplicates, modes. */
 #include "signals_fixture.h"
+#include <sqlite3.h>
 
 SIGNALS_TEST(a_routed_signal_is_committed_published_and_found) {
     RouteSignalRequest request = sample("s-1");
@@ -49,6 +50,24 @@ SIGNALS_TEST(a_routed_signal_is_committed_published_and_found) {
     route_free(&reply);
     cr_assert_eq(harness_metric(harness_of(f), "signals", "signals_routed_total"), 1);
     cr_assert_eq(harness_metric(harness_of(f), "signals", "signals_waiting"), 0);
+}
+
+/* It is the same for all of them: it would be most of a row. */
+SIGNALS_TEST(the_decision_of_a_signal_without_rivals_takes_no_room) {
+    enum { COLUMN_DECISION = 19 };
+    RouteSignalRequest request = sample("s-1");
+    route_as(f, &request, "routed");
+    StoreRows rows = query(&f->store, 1, "signals_by_ids", "s", "[\"s-1\"]");
+    cr_assert_eq(rows.rows_count, 1);
+    store_row_t *row = store_row_new(rows.rows[0]);
+    cr_assert(row && store_row_is_null(row, COLUMN_DECISION));
+    store_row_destroy(&row);
+    rows_free(&rows);
+    SignalTrail trail;
+    cr_assert_eq(get_signal(f, "s-1", &trail), OK);
+    cr_assert_str_eq(trail.decision->strategy, "none");
+    cr_assert(strstr(trail.decision->reasons[0], "routed: "));
+    message_release(SignalTrail_message(), &trail);
 }
 
 SIGNALS_TEST(a_signal_without_symbol_has_a_dash_in_its_topic) {
@@ -256,6 +275,69 @@ Test(signals_modes, the_coordinator_is_asked_until_it_answers) {
     cr_assert_not(signals_knows_state(&f));
     harness_actor_named(harness_of(&f), &answering, "coordinator", &f.store.config, NULL);
     harness_until(signals_knows_state, &f, "the router asks again");
+    signals_end(&f);
+}
+
+/* ---- a state is confirmed ---- */
+
+static sqlite3 *s_lock(signals_fixture_t *f) {
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/integration.db", f->store.dir);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, HARNESS_MS);
+    cr_assert_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void s_unlock(sqlite3 *db) {
+    cr_assert_eq(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static bool s_two_writes_have_begun(void *context) {
+    return harness_metric(harness_of(context), "signals", "signal_groups_total") == 2;
+}
+
+/* Receives a reply and returns to what. */
+static uint64_t s_take_reply(signals_fixture_t *f, uint64_t routed, uint64_t refused, err_t *err) {
+    bus_message_t message;
+    harness_recv(harness_of(f), &message);
+    uint64_t of = message.envelope.correlation_id;
+    RouteSignalReply reply = RouteSignalReply_init_zero;
+    ApplySystemStateReply applied = ApplySystemStateReply_init_zero;
+    if (of == routed || of == refused)
+        *err = harness_reply(&message, RouteSignalReply_message(), &reply);
+    else
+        *err = harness_reply(&message, ApplySystemStateReply_message(), &applied);
+    route_free(&reply);
+    bus_message_close(&message);
+    return of;
+}
+
+Test(signals_modes, a_state_is_confirmed_after_the_write_that_began_before_it) {
+    signals_fixture_t f;
+    signals_begin(&f, false);
+    publish_running(&f);
+    RouteSignalRequest first = sample("s-0"), early = sample("s-1"), late = sample("s-2");
+    route_as(&f, &first, "routed");
+    sqlite3 *db = s_lock(&f);
+    uint64_t routed = harness_send(harness_of(&f), &rpc_SignalRouter_RouteSignal, &early);
+    harness_until(s_two_writes_have_begun, &f, "the write has begun");
+    SystemState stopped = {.is_running = false, .version = 7};
+    uint64_t confirmed = harness_send(harness_of(&f), &rpc_SignalGate_ApplySystemState, &stopped);
+    uint64_t refused = harness_send(harness_of(&f), &rpc_SignalRouter_RouteSignal, &late);
+    err_t err;
+    cr_assert_eq(s_take_reply(&f, routed, refused, &err), refused, "the state holds at once");
+    cr_assert_eq(err, ERR_SYSTEM_STOPPED);
+    s_unlock(db);
+    bool both[2] = {false};
+    for (int i = 0; i < 2; i++) {
+        uint64_t of = s_take_reply(&f, routed, refused, &err);
+        cr_assert_eq(err, OK);
+        both[of == confirmed] = true;
+    }
+    cr_assert(both[0] && both[1]);
     signals_end(&f);
 }
 

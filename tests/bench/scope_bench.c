@@ -10,7 +10,7 @@
  * Prints one JSON object each; SQLite in a temporary directory (TMPDIR). */
 #include "base/clock.h"
 #include "base/ids.h"
-#include "signals/active_load.h"
+#include "signals/index/active_load.h"
 #include "signals/signal_row.h"
 #include "store/link.h"
 #include "store/store_actor.h"

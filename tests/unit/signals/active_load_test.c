@@ -1,5 +1,5 @@
 /* The rebuild of the scope index: which rows of the store come into it, in pages, and as what. */
-#include "signals/active_load.h"
+#include "signals/index/active_load.h"
 #include "store/link.h"
 
 #include <criterion/criterion.h>

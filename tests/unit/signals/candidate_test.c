@@ -1,5 +1,5 @@
 /* What the rules read out of a signal: resources, side, scopes. */
-#include "signals/candidate.h"
+#include "signals/rules/candidate.h"
 
 #include <criterion/criterion.h>
 #include <float.h>

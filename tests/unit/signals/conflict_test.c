@@ -1,5 +1,5 @@
 /* When two signals contradict each other, to the very border. */
-#include "signals/conflict.h"
+#include "signals/rules/conflict.h"
 
 #include "rivals.h"
 

@@ -1,5 +1,5 @@
 /* What becomes of a newcomer: against rivals, in several scopes, held, and with its group. */
-#include "signals/decision.h"
+#include "signals/rules/decision.h"
 
 #include "message/message.h"
 #include "rivals.h"

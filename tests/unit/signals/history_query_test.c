@@ -1,5 +1,5 @@
 /* Filters, pages and cursors of the history. */
-#include "signals/history_query.h"
+#include "signals/reading/history_query.h"
 
 #include "sample.h"
 #include <criterion/criterion.h>

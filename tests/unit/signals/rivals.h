@@ -1,7 +1,7 @@
 /* Candidates for the tests of the rules: a signal like any other, on which a test changes what it is about. */
 #pragma once
 
-#include "signals/decision.h"
+#include "signals/rules/decision.h"
 #include <criterion/criterion.h>
 #include <string.h>
 

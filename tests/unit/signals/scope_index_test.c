@@ -1,5 +1,5 @@
 /* The scope index: what it shows, what it suspects, and what it forgets. */
-#include "signals/scope_index.h"
+#include "signals/index/scope_index.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -145,6 +145,55 @@ Test(scope_index, finds_by_id_within_the_scope) {
 }
 
 /* ---- expiry ---- */
+
+enum { CROWD = 300 };
+
+static active_t *s_add_numbered(scope_index_t *index, int number) {
+    char id[16];
+    snprintf(id, sizeof id, "s%d", number);
+    candidate_t candidate = s_candidate(id);
+    return s_add(index, "X", &candidate);
+}
+
+/* NULL in `all`: not in sight. */
+static void s_find_all(scope_index_t *index, active_t *const all[CROWD]) {
+    char id[16];
+    for (int i = 0; i < CROWD; i++) {
+        snprintf(id, sizeof id, "s%d", i);
+        cr_assert_eq(scope_index_find(index, SCOPE("X"), id), all[i], "%s", id);
+    }
+}
+
+/* Some come before anything is looked up, some after it. */
+Test(scope_index, finds_by_id_among_many_while_they_come_and_go) {
+    scope_index_t *index = scope_index_new();
+    active_t *all[CROWD] = {NULL};
+    size_t bytes[2];
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < CROWD / 2; i++)
+            all[i] = s_add_numbered(index, i);
+        scope_index_remove(index, &all[7]);
+        active_t *hidden = all[9];
+        all[9] = NULL;
+        scope_index_hide(index, hidden);
+        s_find_all(index, all);
+        scope_index_show(index, hidden);
+        all[9] = hidden;
+        for (int i = CROWD / 2; i < CROWD; i++)
+            all[i] = s_add_numbered(index, i);
+        scope_index_remove(index, &all[CROWD - 1]);
+        s_find_all(index, all);
+        for (int i = 3; i < CROWD; i++)
+            if (all[i])
+                scope_index_remove(index, &all[i]);
+        s_find_all(index, all);
+        for (int i = 0; i < 3; i++)
+            scope_index_remove(index, &all[i]);
+        bytes[round] = scope_index_bytes(index);
+    }
+    cr_assert_eq(bytes[0], bytes[1]);
+    scope_index_destroy(&index);
+}
 
 Test(scope_index, shows_nothing_that_has_expired) {
     scope_index_t *index = scope_index_new();

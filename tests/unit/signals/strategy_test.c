@@ -1,5 +1,5 @@
 /* How each strategy ranks, step by step, and how it settles one conflict. */
-#include "signals/strategy.h"
+#include "signals/rules/strategy.h"
 
 #include "rivals.h"
 
@@ -202,6 +202,18 @@ Test(strategy, what_has_expired_loses_under_every_strategy) {
         s_expect_reason(&settlement, "a has expired");
         settlement_free(&settlement);
     }
+}
+
+Test(strategy, what_ended_in_another_way_loses_too_and_is_not_said_to_have_expired) {
+    candidate_t n = rival("n", .seq = 9, .priority = 1),
+                a = rival("a", .seq = 1, .priority = 5, .expiry_time = 1);
+    a.expiry_time = 0;
+    settlement_t settlement = SETTLE(CONFLICT_PRIORITY, STRATEGY_PRIORITY_BASED, NULL, &a, &n);
+    cr_assert_eq(settlement.winner, &n);
+    cr_assert_eq(settlement.losers[0], &a);
+    s_expect_reason(&settlement, "a has ended before");
+    cr_assert_null(strstr(settlement.resolution.reason, "expired"));
+    settlement_free(&settlement);
 }
 
 Test(strategy, when_the_newcomer_has_expired_nobody_else_goes) {

@@ -1,5 +1,5 @@
 /* Counts of events, names and latencies. */
-#include "signals/tally.h"
+#include "signals/stats/tally.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
