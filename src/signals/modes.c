@@ -34,7 +34,9 @@ static bool s_reduces(const Signal *signal) {
 err_t modes_check(const modes_t *self, const Signal *signal, const Mode **mode) {
     err_t verdict = OK;
     *mode = NULL;
-    if (!self->known || !self->state.is_running)
+    if (!self->known)
+        return ERR_STORE_UNAVAILABLE; /* where the coordinator reads it from */
+    if (!self->state.is_running)
         return ERR_SYSTEM_STOPPED;
     for (size_t i = 0; i < self->state.modes_count; i++) {
         const Mode *rule = &self->state.modes[i];

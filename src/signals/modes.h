@@ -18,7 +18,7 @@ typedef struct { /* begins as {0} */
 void modes_apply(modes_t *self, const SystemState *state);
 void modes_free(modes_t *self);
 
-/* OK; ERR_SYSTEM_STOPPED; ERR_TRADING_HALTED; ERR_TRADING_REDUCING (a mode that holds for the signal admits only sell
+/* OK; ERR_STORE_UNAVAILABLE (nothing is known yet); ERR_SYSTEM_STOPPED; ERR_TRADING_HALTED; ERR_TRADING_REDUCING (a mode that holds for the signal admits only sell
  * and hold). Of several modes the strictest decides. `mode` is set to the one that refuses, NULL when it is not
  * one. */
 ERR_MUST_USE

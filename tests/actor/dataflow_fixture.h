@@ -54,9 +54,12 @@ static inline void dataflow_run(bool on_postgres, const char *job_ms, void (*tes
     snprintf(f.url, sizeof f.url, "http://127.0.0.1:%d", f.sim.services[SIM_FLOWHUB].port);
     f.store.config.datasets_required = (char *)DATASET;
     f.store.config.analysis_readiness_policy = (char *)"sync";
-    f.store.config.services[SERVICE_FLOWHUB] = (config_service_t){
-        .url = f.url, .timeout_ms = 5000, .pool_size = 4, .max_retries = 0, .health_interval_seconds = 3600,
-        .max_response_bytes = 16 << 20};
+    f.store.config.services[SERVICE_FLOWHUB] = (config_service_t){.url = f.url,
+                                                                  .timeout_ms = 5000,
+                                                                  .pool_size = 4,
+                                                                  .max_retries = 0,
+                                                                  .health_interval_seconds = 3600,
+                                                                  .max_response_bytes = 16 << 20};
     f.adapter_args.service = SERVICE_FLOWHUB;
     fixture_start_actors(&f.store, NULL);
     harness_actor_named(harness_of(&f), &adapter_class, adapter_names[SERVICE_FLOWHUB], &f.store.config,

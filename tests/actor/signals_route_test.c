@@ -250,7 +250,7 @@ Test(signals_modes, nothing_is_routed_before_the_state_of_the_flow_is_known) {
     RouteSignalRequest request = sample(NULL);
     RouteSignalReply reply;
     signals_begin(&f, false);
-    cr_assert_eq(route_one(&f, &request, &reply), ERR_SYSTEM_STOPPED);
+    cr_assert_eq(route_one(&f, &request, &reply), ERR_STORE_UNAVAILABLE);
     ComponentStatus status = signals_describe(&f);
     cr_assert_str_eq(status.status, "degraded");
     message_release(ComponentStatus_message(), &status);

@@ -12,23 +12,20 @@ target that is missed is shown, and does not fail.
 """
 import argparse
 import concurrent.futures
-import glob
 import json
 import os
 import pathlib
-import pwd
 import re
 import shutil
-import signal
-import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
+
+from bench_history import History
+from bench_programs import BenchError, READY_SECONDS, SERVICES, free_port, get_json, pause, send_json, stop
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
@@ -38,11 +35,6 @@ BATCH_CONNECTIONS = 4
 PAST_CYCLES = 10000
 CYCLES_AT_ONCE = 50
 STREAM_RATE = 5000  # signals a second
-HISTORY_SYMBOLS = 1000
-HISTORY_STEP_MS = 100  # between one signal and the next
-READY_SECONDS = 30
-STOP_SECONDS = 20
-SERVICES = ("macro", "portfolio", "execution", "flowhub")
 PARTS = ("http", "batch", "bus", "start", "idle", "cycle", "cycles", "history", "stream", "isolation", "scope")
 
 # What is to be reached, by the name of the figure: (limit, whether more is better).
@@ -69,149 +61,7 @@ TARGETS = {
 }
 
 
-class BenchError(Exception):
-    pass
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def stop(process):
-    """Ends a child that we started; whoever does not end in time is killed."""
-    if process.poll() is not None:
-        return
-    if process.stdin:
-        process.stdin.close()
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def pause(process, seconds):
-    """Lets a child run for that long; an error when it ends meanwhile."""
-    try:
-        code = process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return
-    raise BenchError(f"{process.args[0]} ended with {code}")
-
-
-def send_json(method, url, body=None, timeout=90):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"} if data else {}, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        raise BenchError(f"{url}: {error.code} {error.read().decode(errors='replace')}") from error
-
-
-def get_json(url, body=None, timeout=90):
-    return send_json("GET" if body is None else "POST", url, body, timeout)
-
-
-class Bench:
-    def __init__(self, options, directory):
-        self.build = pathlib.Path(options.build)
-        self.rounds, self.seconds, self.rows = options.rounds, options.seconds, options.rows
-        self.directory = pathlib.Path(directory)
-        self.figures, self.details, self.errors = {}, {}, {}
-        self.children = []
-        self.names = 0
-
-    def name(self, what):
-        self.names += 1
-        return f"{what}-{self.names}"
-
-    # ---- programs ----
-
-    def spawn(self, argv, **options):
-        process = subprocess.Popen(argv, **options)
-        self.children.append(process)
-        return process
-
-    def start_bare(self):
-        process = self.spawn([self.build / "bench-bare-handler", "0", "64"], stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE, text=True)
-        line = process.stdout.readline().split()
-        if len(line) != 2:
-            raise BenchError("the bare handler did not start")
-        return f"http://127.0.0.1:{line[1]}/bare"
-
-    def environment(self, data, **more):
-        env = {key: value for key, value in os.environ.items()
-               if not key.startswith(("INTEGRATION_", "ADAPTER_", "ANALYSIS_", "SIGNALS_", "CACHE_", "DATABASE_"))}
-        env.update(INTEGRATION_HOST="127.0.0.1", INTEGRATION_PORT="0", INTEGRATION_DATA_DIR=str(data),
-                   INTEGRATION_STREAM_URL=f"tcp://127.0.0.1:{free_port()}",
-                   INTEGRATION_REPLAY_URL=f"tcp://127.0.0.1:{free_port()}", LOG_LEVEL="INFO")
-        for service in SERVICES:
-            env.setdefault(f"{service.upper()}_SERVICE_URL", "http://127.0.0.1:9")
-        env.update(more)
-        return env
-
-    def start_service(self, data=None, **more):
-        """(process, URL, seconds from start to the ready line)"""
-        data = data or self.directory / self.name("data")
-        log = self.directory / self.name("service.log")
-        begun = time.monotonic()
-        with open(log, "wb") as out:
-            process = self.spawn([self.build / "integration-service"], env=self.environment(data, **more),
-                                 stdout=subprocess.DEVNULL, stderr=out)
-        try:
-            while time.monotonic() - begun < READY_SECONDS:
-                for line in log.read_text(errors="replace").splitlines():
-                    if '"msg":"ready"' in line:
-                        return process, json.loads(line)["rest"], time.monotonic() - begun
-                pause(process, 0.001)
-            raise BenchError(f"no ready line within {READY_SECONDS} s")
-        except BenchError as error:
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-            raise BenchError(f"{error}:\n{tail}") from error
-
-    def wait_ready(self, process, url):
-        """Until the store answers, which may come up after the listener."""
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            try:
-                return get_json(f"{url}/api/v1/signals/history?limit=1", timeout=5)
-            except (BenchError, OSError) as error:
-                if time.monotonic() > deadline:
-                    raise BenchError(f"not ready after {READY_SECONDS} s: {error}") from error
-            pause(process, 0.05)
-
-    def start_postgres(self):
-        """URL of a private server, as the user postgres when we are root."""
-        found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
-        if not found:
-            raise BenchError("the package postgresql is missing")
-        binaries = pathlib.Path(found[-1]).parent
-        user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        home = self.directory / self.name("postgres")
-        home.mkdir()
-        self.directory.chmod(0o755)
-        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-        if user:
-            os.chown(home, user.pw_uid, user.pw_gid)
-        subprocess.run([binaries / "initdb", "-D", home / "data", "-A", "trust", "-U", "bench", "--no-locale", "-E",
-                        "UTF8"], check=True, stdout=subprocess.DEVNULL, cwd="/", **as_user)
-        port = free_port()
-        with open(self.directory / "postgres.log", "wb") as log:
-            server = self.spawn([binaries / "postgres", "-D", home / "data", "-p", str(port), "-k", home, "-c",
-                                 "listen_addresses=127.0.0.1"], stdout=log, stderr=log, cwd="/", **as_user)
-        deadline = time.monotonic() + READY_SECONDS
-        while subprocess.run([binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)],
-                             check=False).returncode != 0:
-            if time.monotonic() > deadline:
-                raise BenchError("PostgreSQL did not start")
-            pause(server, 0.05)
-        return f"postgresql://bench@127.0.0.1:{port}/postgres"
-
+class Bench(History):
     # ---- http ----
 
     def load(self, url, post=False):
@@ -453,125 +303,6 @@ class Bench:
         self.figures["history_page_ms"] = max(page["p50_ms"] for page in pages.values())
         self.figures["cycles_at_once_missed"] = at_once["missed"]
         self.details["cycles"] = {"pages_by_offset": pages, "at_once": at_once}
-
-    # ---- history ----
-
-    def past_signals(self, numbers, text):
-        """The script that writes a history of signals as the service would have; `numbers` yields n from 1 on."""
-        rows = self.rows
-        self.past_ms = time.time_ns() // 1000000 - rows * HISTORY_STEP_MS
-        at = f"{self.past_ms} + n * {HISTORY_STEP_MS}"
-        return [
-            f"""INSERT INTO signals (seq, signal_id, signal_type, source, target, symbol, side, strength, confidence,
-            priority, timestamp, expiry_time, data, metadata, status, decision, routing_id, body_hash, received_at,
-            updated_at)
-            SELECT n, 'past-' || {text('n')}, 'analysis', 'source' || {text('n % 4')}, 'portfolio',
-            'S' || {text(f'n * 7919 % {HISTORY_SYMBOLS}')}, CASE WHEN n % 2 = 0 THEN 'buy' ELSE 'sell' END, 0.5, 0.5,
-            3, {at}, {at} + 60000, '{{"model":"past","horizon_days":5}}', '{{}}',
-            CASE WHEN n % 10 = 0 THEN 'rejected' ELSE 'expired' END,
-            '{{"strategy":"none","rule_version":"1","reasons":["there is no rival in its scope"]}}',
-            'routing-' || {text('n')}, n, {at}, {at} FROM {numbers}""",
-            f"""INSERT INTO seq_blocks (block, began_at) SELECT n / 4096, MIN({at}) FROM {numbers} GROUP BY n / 4096
-            ON CONFLICT DO NOTHING""",
-            f"UPDATE counters SET value = {rows} WHERE name IN ('seq', 'topics_seq', 'signal_minutes_seq',"
-            " 'signals_total')",
-        ]
-
-    def write_past_signals_sqlite(self, database):
-        numbers = ("(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < "
-                   f"{self.rows}) SELECT n FROM c)")
-        with sqlite3.connect(database, isolation_level=None) as store:
-            store.execute("PRAGMA synchronous = OFF")
-            for statement in self.past_signals(numbers, lambda number: f"({number})"):
-                store.execute(statement)
-
-    def write_past_signals_postgres(self, url):
-        psql = sorted(glob.glob("/usr/lib/postgresql/*/bin/psql"))[-1]
-        numbers = f"(SELECT CAST (g AS BIGINT) AS n FROM generate_series(1, {self.rows}) AS g) AS numbers"
-        script = self.past_signals(numbers, lambda number: f"CAST ({number} AS TEXT)")
-        lines = ";\n".join(["SET search_path TO integration", *script, "VACUUM ANALYZE;"])  # as autovacuum does
-        subprocess.run([psql, "-q", "-v", "ON_ERROR_STOP=1", url], input=lines, text=True, check=True,
-                       stdout=subprocess.DEVNULL)
-
-    def signal_pages(self, url, make_query, count=100):
-        """Median, 99th percentile and first of pages asked one after the other."""
-        times = []
-        for number in range(count):
-            query = make_query(number)
-            begun = time.monotonic()
-            page = get_json(f"{url}/api/v1/signals/history?limit=20&{query}")["data"]
-            times.append((time.monotonic() - begun) * 1000)
-            if len(page["history"]) != 20:
-                raise BenchError(f"{query}: a page of {len(page['history'])} of {page['total']} signals")
-        return {"p50_ms": round(statistics.median(times), 2), "p99_ms": round(sorted(times)[-2], 2),
-                "first_ms": round(times[0], 2)}
-
-    def deep_cursors(self, url):
-        """Pages by cursor, beginning in the middle of all."""
-        found = {"cursor": f"d{self.rows // 2:016x}{self.rows:016x}"}  # as the service would write it
-
-        def query(number):
-            if number:
-                page = get_json(f"{url}/api/v1/signals/history?limit=20&cursor={found['cursor']}")["data"]
-                found["cursor"] = page["next_cursor"]
-            return f"cursor={found['cursor']}"
-        return self.signal_pages(url, query)
-
-    def first_by_source(self, url):
-        """No index helps: it is counted for as long as a request may take, and further on the next one."""
-        begun, tries = time.monotonic(), 0
-        while True:
-            tries += 1
-            try:
-                get_json(f"{url}/api/v1/signals/history?limit=20&source=source2")
-                return {"tries": tries, "seconds": round(time.monotonic() - begun, 2)}
-            except BenchError:
-                if time.monotonic() - begun > 120:
-                    raise
-
-    def history_of(self, url):
-        total = get_json(f"{url}/api/v1/signals/history?limit=1")["data"]["total"]
-        if total != self.rows:
-            raise BenchError(f"a history of {total} signals")
-        begun, span = self.past_ms / 1000, self.rows * HISTORY_STEP_MS / 200000
-
-        def by_time(number):
-            return f"from={begun + number * span:.0f}&to={begun + (number + 1) * span:.0f}"
-        return {
-            "by_source_first": self.first_by_source(url),
-            "by_source": self.signal_pages(url, lambda _: "source=source2"),
-            "newest": self.signal_pages(url, lambda _: ""),
-            "by_symbol": self.signal_pages(url, lambda number: f"symbol=S{number * 7 % HISTORY_SYMBOLS}"),
-            "by_cursor": self.deep_cursors(url),
-            "by_symbol_again": self.signal_pages(url, lambda number: f"symbol=S{number * 7 % HISTORY_SYMBOLS}"),
-            "by_time": self.signal_pages(url, by_time),
-        }
-
-    def history_on(self, name, fill, **settings):
-        data = self.directory / self.name("data")
-        process, url, _ = self.start_service(data, **settings)
-        self.wait_ready(process, url)
-        stop(process)
-        begun = time.monotonic()
-        fill(data)
-        filled = time.monotonic() - begun
-        process, url, ready = self.start_service(data, **settings)
-        self.wait_ready(process, url)
-        pages = self.history_of(url)
-        stop(process)
-        shutil.rmtree(data, ignore_errors=True)  # there is none beside a server
-        self.details[f"history_{name}"] = {"rows": self.rows, "fill_s": round(filled, 1), "ready_s": round(ready, 3),
-                                           "pages": pages}
-        self.figures[f"signals_page_{name}_ms"] = max(pages[key]["p50_ms"] for key in ("by_symbol", "by_cursor"))
-
-    def history(self):
-        """Pages of the signal history: newest, by symbol, deep by cursor, by time."""
-        self.history_on("sqlite", lambda data: self.write_past_signals_sqlite(next(data.glob("*.db"))))
-        try:
-            url = self.start_postgres()
-            self.history_on("postgres", lambda _: self.write_past_signals_postgres(url), DATABASE_URL=url)
-        except (BenchError, OSError, subprocess.SubprocessError) as error:
-            self.errors["history.postgres"] = str(error)
 
     # ---- stream ----
 

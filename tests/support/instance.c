@@ -86,7 +86,8 @@ void instance_close(instance_t *self) {
 void instance_launch(instance_t *self) {
     rest_close(&self->rest);
     program_destroy(&self->program);
-    self->program = program_start("integration-service", self->arguments, (const char *const *)self->settings);
+    self->program =
+        program_start("integration-service", self->arguments, (const char *const *)self->settings);
 }
 
 void instance_await_ready(instance_t *self) {

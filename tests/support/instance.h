@@ -14,8 +14,8 @@ typedef struct {
     char dir[64]; /* holds data/ and whatever the test puts there */
     char *settings[INSTANCE_SETTINGS + 1];
     const char *const *arguments; /* of the next start; NULL, or ends with NULL. Borrowed */
-    program_t *program; /* NULL = not started */
-    rest_t rest;        /* a client, since the last ready line */
+    program_t *program;           /* NULL = not started */
+    rest_t rest;                  /* a client, since the last ready line */
     int port;
     char stream_url[64], replay_url[64]; /* as bound; empty = off */
 } instance_t;

@@ -8,6 +8,7 @@
 enum { MARKS_LEAST = 8 };
 
 static void s_allocate(source_marks_t *self, uint32_t count) {
+    assert_always(count > 0);
     self->marks = calloc(count, sizeof *self->marks);
     assert_always(self->marks);
     self->mask = count - 1;

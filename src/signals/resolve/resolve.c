@@ -280,7 +280,9 @@ static void s_add_id(resolve_t *self, const char *id) {
     for (size_t i = 0; i < self->id_count; i++)
         if (strcmp(self->ids[i], id) == 0)
             return;
-    self->ids[self->id_count++] = message_strdup(id);
+    char *copy = message_strdup(id);
+    assert_always(copy);
+    self->ids[self->id_count++] = copy;
 }
 
 static void s_take_ids(resolve_t *self, const ResolveConflictsRequest *request) {

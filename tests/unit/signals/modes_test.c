@@ -38,7 +38,7 @@ Test(modes, nothing_passes_before_the_state_is_known) {
     modes_t self = {0};
     Signal signal = s_signal(NULL, NULL);
     const Mode *mode;
-    cr_assert_eq(modes_check(&self, &signal, &mode), ERR_SYSTEM_STOPPED);
+    cr_assert_eq(modes_check(&self, &signal, &mode), ERR_STORE_UNAVAILABLE);
 }
 
 Test(modes, a_stopped_system_refuses_all_a_running_one_none) {
