@@ -85,17 +85,25 @@ seen_list_t follower_seen(follower_t *self) {
     return list;
 }
 
-void follower_await_seq(follower_t *self, uint64_t seq) {
-    long long deadline = program_now_ms() + SEEN_MS;
-    for (bool found = false; !found;) {
+bool follower_sees(follower_t *self, uint64_t seq, int ms) {
+    long long deadline = program_now_ms() + ms;
+    for (;;) {
         seen_list_t list = follower_seen(self);
+        bool found = false;
         for (size_t i = list.count; i > 0 && !found; i--)
             found = list.items[i - 1].seq == seq;
-        cr_assert(found || (program_look_again(deadline) && program_is_running(self->program)),
-                  "seq %" PRIu64 " was not seen; of %zu the last is %" PRIu64 "; %s", seq, list.count,
-                  list.count ? list.items[list.count - 1].seq : 0, program_err(self->program));
         seen_list_free(&list);
+        if (found || !program_look_again(deadline) || !program_is_running(self->program))
+            return found;
     }
+}
+
+void follower_await_seq(follower_t *self, uint64_t seq) {
+    if (follower_sees(self, seq, SEEN_MS))
+        return;
+    seen_list_t list = follower_seen(self);
+    cr_assert_fail("seq %" PRIu64 " was not seen; of %zu the last is %" PRIu64 "; %s", seq, list.count,
+                   list.count ? list.items[list.count - 1].seq : 0, program_err(self->program));
 }
 
 seen_list_t service_has(const instance_t *instance, const char *prefix) {

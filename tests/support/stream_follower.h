@@ -31,6 +31,8 @@ void follower_stop(follower_t *self);
 
 /* Waits until it has printed the message with this seq. */
 void follower_await_seq(follower_t *self, uint64_t seq);
+/* False when it has not printed it within so many milliseconds, or has ended. */
+bool follower_sees(follower_t *self, uint64_t seq, int ms);
 /* What it has printed so far. */
 seen_list_t follower_seen(follower_t *self);
 /* The same of the service, by replays. */
