@@ -277,9 +277,12 @@ static void s_step(actor_t *actor, resolve_t *self) {
 /* --- the command ----------------------------------------------------------------------------- */
 
 static void s_add_id(resolve_t *self, const char *id) {
-    for (size_t i = 0; i < self->id_count; i++)
-        if (strcmp(self->ids[i], id) == 0)
+    for (size_t i = 0; i < self->id_count; i++) {
+        const char *taken = self->ids[i];
+        assert_always(taken);
+        if (strcmp(taken, id) == 0)
             return;
+    }
     char *copy = message_strdup(id);
     assert_always(copy);
     self->ids[self->id_count++] = copy;
