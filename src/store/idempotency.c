@@ -122,15 +122,17 @@ static void s_release(writer_t *self, const value_t *values) {
     buf_free(&text);
 }
 
-/* A unit that failed leaves its key running: whoever answers the call ends it. */
-void idempotency_release_answered(writer_t *self) {
+/* A unit that failed leaves its key running: whoever answers the call ends it. That an end was not stored leaves
+ * nobody to do so. */
+void idempotency_release_ended(writer_t *self, bool stored) {
     const statement_t *answer = statement_find("idempotency_answer");
     for (size_t p = 0; p < self->pending_count; p++)
         for (size_t u = 0; u < self->pending[p].write.units_count; u++) {
             const group_unit_t *unit = group_unit(self->group, self->pending[p].first_unit + u);
             for (size_t i = 0; i < unit->op_count; i++) {
                 const group_op_t *op = group_op(self->group, unit->first_op + i);
-                if (op->run.statement == answer && (unit->err == OK || self->pending[p].kind == PENDING_END))
+                if (op->run.statement == answer &&
+                    ((stored && unit->err == OK) || self->pending[p].kind == PENDING_END))
                     s_release(self, op->values);
             }
         }

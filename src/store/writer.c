@@ -114,7 +114,10 @@ err_t writer_connect(writer_t *self) {
     return OK;
 }
 
+/* What waits for its group was not tried: it can be refused, where what is in doubt cannot. */
 void writer_disconnect(writer_t *self) {
+    if (!self->in_doubt)
+        writer_fail_pending(self, ERR_STORE_UNAVAILABLE, buf_str(&self->link.engine->error));
     link_close(&self->link, NULL);
     self->sequence.engine = NULL;
     log_error("the store's connection is lost", LOG_STR("reason", buf_str(&self->link.reason)));

@@ -56,6 +56,8 @@ void writer_add(writer_t *self, call_t *call, pending_kind_t kind, StoreWrite *w
 void writer_commit(writer_t *self);
 /* On a new connection: finds out about a group in doubt. ERR_STORE_UNAVAILABLE when that failed. */
 err_t writer_settle(writer_t *self);
+/* Refuses what waits and forgets it: nothing of it was stored. */
+void writer_fail_pending(writer_t *self, err_t err, const char *why);
 void writer_forget_pending(writer_t *self);
 
 /* ---- writer_retention.c ---- */
@@ -64,5 +66,5 @@ void writer_retention_start(writer_t *self);
 
 /* ---- idempotency.c ---- */
 actor_command_fn idempotency_begin, idempotency_end;
-/* The group was committed: keys whose answers were in it are not running any more. */
-void idempotency_release_answered(writer_t *self);
+/* The group was stored, or it will never be: keys whose answers were in it are not running any more. */
+void idempotency_release_ended(writer_t *self, bool stored);

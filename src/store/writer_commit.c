@@ -85,7 +85,8 @@ static void s_answer_all(writer_t *self) {
             s_answer_end(self, &self->pending[i]);
 }
 
-static void s_fail_all(writer_t *self, err_t err, const char *why) {
+void writer_fail_pending(writer_t *self, err_t err, const char *why) {
+    idempotency_release_ended(self, false);
     for (size_t i = 0; i < self->pending_count; i++) {
         call_t *call = self->pending[i].call;
         call_retry_after(call, 1);
@@ -136,7 +137,7 @@ static void s_measure(writer_t *self) {
 
 static void s_done(writer_t *self) {
     s_measure(self);
-    idempotency_release_answered(self);
+    idempotency_release_ended(self, true);
     s_answer_all(self);
     s_publish(self);
     writer_forget_pending(self);
@@ -167,7 +168,7 @@ void writer_commit(writer_t *self) {
     } else {
         log_error("a group was not stored", LOG_INT("units", group_size(self->group)),
                   LOG_STR("reason", buf_str(&self->link.engine->error)), LOG_ERRT(err));
-        s_fail_all(self, err, buf_str(&self->link.engine->error));
+        writer_fail_pending(self, err, buf_str(&self->link.engine->error));
         if (!self->link.engine->alive)
             writer_disconnect(self);
     }
@@ -184,6 +185,6 @@ err_t writer_settle(writer_t *self) {
     if (err == OK)
         s_done(self);
     else if (err == ERR_CONFLICT)
-        s_fail_all(self, ERR_STORE_UNAVAILABLE, "the connection was lost at the commit");
+        writer_fail_pending(self, ERR_STORE_UNAVAILABLE, "the connection was lost at the commit");
     return err == ERR_CONFLICT ? OK : err;
 }

@@ -1,15 +1,23 @@
 /* A database that is not there, goes away, and comes back; and commits whose answer is lost on the way. */
+#include "echo.h"
 #include "store_fixture.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
 /* ---- a relay in front of the server, that cuts the connection at a commit ---- */
 
-typedef enum { RELAY_PASS, RELAY_CUT_BEFORE_COMMIT, RELAY_CUT_AFTER_COMMIT } relay_mode_t;
+typedef enum {
+    RELAY_PASS,
+    RELAY_CUT_BEFORE_COMMIT,
+    RELAY_CUT_AFTER_COMMIT,
+    RELAY_CUT_ANSWERED /* the commit is answered once `go` says so, and nothing after it */
+} relay_mode_t;
 
 typedef struct {
     int listener, server_port, port;
@@ -17,6 +25,7 @@ typedef struct {
     pthread_t thread;
     _Atomic relay_mode_t mode; /* back to PASS once it has cut */
     atomic_bool ends;
+    sem_t go;
 } relay_t;
 
 enum { RELAY_PAIRS = 16, RELAY_LOOK_MS = 20 };
@@ -52,6 +61,12 @@ static void s_pass_client(relay_t *self, int pair[2]) {
     bool cuts = mode != RELAY_PASS && size > 0 && memmem(bytes, (size_t)size, commit, sizeof commit);
     if (cuts)
         atomic_store(&self->mode, RELAY_PASS);
+    if (cuts && mode == RELAY_CUT_ANSWERED) {
+        while (sem_wait(&self->go) != 0)
+            cr_assert_eq(errno, EINTR);
+        cr_assert(s_pass(pair[0], pair[1], bytes, sizeof bytes, &size) &&
+                  s_pass(pair[1], pair[0], answer, sizeof answer, &size));
+    }
     if (cuts && mode == RELAY_CUT_AFTER_COMMIT && s_pass(pair[0], pair[1], bytes, sizeof bytes, &size))
         cr_assert(recv(pair[1], answer, sizeof answer, 0) > 0);
     if (cuts || !s_pass(pair[0], pair[1], bytes, sizeof bytes, &size))
@@ -100,6 +115,7 @@ static void s_relay_start(relay_t *self, int server_port) {
     cr_assert(bind(self->listener, (struct sockaddr *)&at, size) == 0 && listen(self->listener, 16) == 0);
     cr_assert(getsockname(self->listener, (struct sockaddr *)&at, &size) == 0);
     self->port = ntohs(at.sin_port);
+    cr_assert_eq(sem_init(&self->go, 0, 0), 0);
     snprintf(self->url, sizeof self->url, "postgresql://postgres@127.0.0.1:%d/postgres", self->port);
     cr_assert_eq(pthread_create(&self->thread, NULL, s_relay, self), 0);
 }
@@ -108,6 +124,7 @@ static void s_relay_stop(relay_t *self) {
     atomic_store(&self->ends, true);
     pthread_join(self->thread, NULL);
     close(self->listener);
+    sem_destroy(&self->go);
 }
 
 /* ---- helpers ---- */
@@ -240,6 +257,86 @@ Test(store_outage, a_commit_that_took_place_unheard_is_found_and_answered, .time
 
 Test(store_outage, a_commit_that_did_not_arrive_is_found_out_and_refused, .timeout = 120) {
     s_cut_at_commit(RELAY_CUT_BEFORE_COMMIT, ERR_STORE_UNAVAILABLE);
+}
+
+/* Sends a write, or the end of a key, whose answer comes later. */
+static void s_send_write(fixture_t *f, const char *key) {
+    store_write_t *write = store_write_new();
+    add_state(write, "t/outage", key, "1");
+    StoreWrite message = store_write_take(&write);
+    harness_send(&f->harness, &rpc_StoreWriter_Write, &message);
+    message_release(StoreWrite_message(), &message);
+}
+
+static IdempotencyBegin s_begin_of(const char *key) {
+    return (IdempotencyBegin){
+        .principal = "tester", .operation = "POST /x", .key = (char *)key, .body_hash = 1};
+}
+
+static void s_expect_started(fixture_t *f, const char *key) {
+    IdempotencyBegin begin = s_begin_of(key);
+    IdempotencyState state = IdempotencyState_init_zero;
+    cr_assert_eq(harness_request(&f->harness, &rpc_StoreWriter_BeginIdempotent, &begin, &state, NULL), OK);
+    cr_assert_str_eq(state.state, "started");
+    message_release(IdempotencyState_message(), &state);
+}
+
+static void s_send_end(fixture_t *f, const char *key) {
+    IdempotencyEnd end = {.principal = "tester", .operation = "POST /x", .key = (char *)key};
+    strcpy(end.schema, "integration.v1.Empty");
+    harness_send(&f->harness, &rpc_StoreWriter_EndIdempotent, &end);
+}
+
+static void s_expect_reply(fixture_t *f, const message_t *type, err_t expected) {
+    bus_message_t reply;
+    char response[512] = {0};
+    cr_assert_leq(type->size, sizeof response);
+    harness_recv(&f->harness, &reply);
+    cr_expect_eq(harness_reply(&reply, type, response), expected);
+    message_release(type, response);
+    bus_message_close(&reply);
+}
+
+/* While the first write's commit is held back, a write, the end of a key and the begin of another come to lie in one
+ * turn of the store; then the connection ends with the commit's answer, and the begin is what finds it out. */
+Test(store_outage, a_write_that_waits_while_the_connection_is_lost_is_refused, .timeout = 120) {
+    fixture_t f;
+    relay_t relay;
+    uint64_t seq = 0;
+    StoreQuery query = echo_query("echo", 1);
+    StoreOpResult echoed = StoreOpResult_init_zero;
+    IdempotencyBegin begin = s_begin_of("other");
+    fixture_begin(&f, true);
+    postgres_start(f.postgres);
+    s_relay_start(&relay, postgres_port(f.postgres));
+    f.config.database_url = relay.url;
+    fixture_start_actors(&f, NULL);
+    harness_actor(&f.harness, &echo_class, NULL, NULL);
+    s_expect_started(&f, "ended");
+    atomic_store(&relay.mode, RELAY_CUT_ANSWERED);
+    s_send_write(&f, "first");
+    while (atomic_load(&relay.mode) != RELAY_PASS)
+        sched_yield(); /* until the commit is with the relay */
+    s_send_write(&f, "second");
+    s_send_end(&f, "ended");
+    harness_send(&f.harness, &rpc_StoreWriter_BeginIdempotent, &begin);
+    /* One sender's messages keep their order in the broker: both lie in the store's queue. */
+    cr_assert_eq(harness_request(&f.harness, &rpc_Echo_Say, &query, &echoed, NULL), OK);
+    sem_post(&relay.go);
+    s_expect_reply(&f, StoreWritten_message(), OK);
+    s_expect_reply(&f, StoreWritten_message(), ERR_STORE_UNAVAILABLE);
+    s_expect_reply(&f, Empty_message(), ERR_STORE_UNAVAILABLE);
+    s_expect_reply(&f, IdempotencyState_message(), ERR_STORE_UNAVAILABLE);
+    wait_available(&f, false);
+    wait_available(&f, true);
+    cr_assert_eq(s_try_state(&f, "last", "1", &seq), OK);
+    cr_assert_eq(seq, 2);
+    cr_assert(state_is(&f, "first", "1"));
+    cr_assert(state_is(&f, "second", NULL));
+    s_expect_started(&f, "ended"); /* nobody is left to end it: it is free */
+    fixture_stop_actors(&f);
+    s_relay_stop(&relay);
+    fixture_end(&f);
 }
 
 Test(store_outage, two_writers_on_one_database_share_the_sequence, .timeout = 120) {
