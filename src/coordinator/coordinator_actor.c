@@ -77,7 +77,7 @@ static void s_describe(actor_t *actor, ComponentStatus *status) {
     if (!self->recovered)
         status_set(status, "degraded", "the cycles of the store have not been loaded yet");
     else if (!self->system->known)
-        status_set(status, "degraded", "the state of the system has not been loaded from the store yet");
+        status_set(status, "degraded", SYSTEM_NOT_LOADED);
     actor_gauge(actor, "cycles_running", "Cycles that are running",
                 (double)coordinator_count(self, "running"));
     actor_gauge(actor, "cycles_queued", "Cycles that wait for a place",

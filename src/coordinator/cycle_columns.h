@@ -63,3 +63,20 @@ typedef enum {
         (to)->has_duration = (to)->has_start_time && (to)->has_end_time;       \
         (to)->duration = (double)((to)->end_time - (to)->start_time) / 1000.0; \
     } while (0)
+
+/* What CycleSummary and CycleDetail have in common, from a row of CYCLE_COLUMNS into the zeroed `to`. */
+#define FILL_CYCLE(to, row)                                                      \
+    do {                                                                         \
+        PUT_COLUMN((to)->cycle_id, (row), CYCLE_COLUMN_CYCLE_ID);                \
+        PUT_COLUMN((to)->status, (row), CYCLE_COLUMN_STATUS);                    \
+        PUT_COLUMN((to)->trigger, (row), CYCLE_COLUMN_TRIGGER);                  \
+        (to)->created_at = store_row_int((row), CYCLE_COLUMN_CREATED_AT);        \
+        FILL_TIMES((to), (row), CYCLE_COLUMN_START_TIME, CYCLE_COLUMN_END_TIME); \
+        (to)->has_success = !store_row_is_null((row), CYCLE_COLUMN_SUCCESS);     \
+        (to)->success = store_row_int((row), CYCLE_COLUMN_SUCCESS) != 0;         \
+        (to)->error = message_strdup(store_row_text((row), CYCLE_COLUMN_ERROR)); \
+        (to)->degraded = store_row_int((row), CYCLE_COLUMN_DEGRADED) != 0;       \
+        (to)->force = store_row_int((row), CYCLE_COLUMN_FORCE) != 0;             \
+        (to)->has_rerun_of = !store_row_is_null((row), CYCLE_COLUMN_RERUN_OF);   \
+        PUT_COLUMN((to)->rerun_of, (row), CYCLE_COLUMN_RERUN_OF);                \
+    } while (0)

@@ -97,19 +97,8 @@ static void s_fill_request(CycleDetail *cycle, const char *text) {
 }
 
 static void s_fill_detail(const store_row_t *row, CycleDetail *cycle) {
-    PUT_COLUMN(cycle->cycle_id, row, CYCLE_COLUMN_CYCLE_ID);
-    PUT_COLUMN(cycle->status, row, CYCLE_COLUMN_STATUS);
-    PUT_COLUMN(cycle->trigger, row, CYCLE_COLUMN_TRIGGER);
+    FILL_CYCLE(cycle, row);
     s_fill_request(cycle, store_row_text(row, CYCLE_COLUMN_REQUEST));
-    cycle->created_at = store_row_int(row, CYCLE_COLUMN_CREATED_AT);
-    FILL_TIMES(cycle, row, CYCLE_COLUMN_START_TIME, CYCLE_COLUMN_END_TIME);
-    cycle->has_success = !store_row_is_null(row, CYCLE_COLUMN_SUCCESS);
-    cycle->success = store_row_int(row, CYCLE_COLUMN_SUCCESS) != 0;
-    cycle->error = message_strdup(store_row_text(row, CYCLE_COLUMN_ERROR));
-    cycle->degraded = store_row_int(row, CYCLE_COLUMN_DEGRADED) != 0;
-    cycle->force = store_row_int(row, CYCLE_COLUMN_FORCE) != 0;
-    cycle->has_rerun_of = !store_row_is_null(row, CYCLE_COLUMN_RERUN_OF);
-    PUT_COLUMN(cycle->rerun_of, row, CYCLE_COLUMN_RERUN_OF);
     cycle->has_rerun_from_stage = !store_row_is_null(row, CYCLE_COLUMN_FROM_STAGE);
     PUT_COLUMN(cycle->rerun_from_stage, row, CYCLE_COLUMN_FROM_STAGE);
     cycle->has_validation_id = !store_row_is_null(row, CYCLE_COLUMN_VALIDATION_ID);

@@ -11,18 +11,7 @@
 /* ---- Rows ---- */
 
 static void s_fill_summary(const store_row_t *row, CycleSummary *cycle) {
-    PUT_COLUMN(cycle->cycle_id, row, CYCLE_COLUMN_CYCLE_ID);
-    PUT_COLUMN(cycle->status, row, CYCLE_COLUMN_STATUS);
-    PUT_COLUMN(cycle->trigger, row, CYCLE_COLUMN_TRIGGER);
-    cycle->created_at = store_row_int(row, CYCLE_COLUMN_CREATED_AT);
-    FILL_TIMES(cycle, row, CYCLE_COLUMN_START_TIME, CYCLE_COLUMN_END_TIME);
-    cycle->has_success = !store_row_is_null(row, CYCLE_COLUMN_SUCCESS);
-    cycle->success = store_row_int(row, CYCLE_COLUMN_SUCCESS) != 0;
-    cycle->error = message_strdup(store_row_text(row, CYCLE_COLUMN_ERROR));
-    cycle->degraded = store_row_int(row, CYCLE_COLUMN_DEGRADED) != 0;
-    cycle->force = store_row_int(row, CYCLE_COLUMN_FORCE) != 0;
-    cycle->has_rerun_of = !store_row_is_null(row, CYCLE_COLUMN_RERUN_OF);
-    PUT_COLUMN(cycle->rerun_of, row, CYCLE_COLUMN_RERUN_OF);
+    FILL_CYCLE(cycle, row);
 }
 
 static uint32_t s_produced(const char *result) {

@@ -24,11 +24,8 @@ change_t *change_new_own(system_t *system, const change_kind_t *kind) {
 }
 
 change_t *change_new(system_t *system, call_t *call, const change_kind_t *kind, err_t *err) {
-    *err = OK;
-    if (!system->known)
-        *err = call_explain(call, ERR_STORE_UNAVAILABLE,
-                            "the state of the system has not been loaded from the store yet");
-    else if (system->waiting >= SYSTEM_CHANGES_MAX)
+    *err = system_check_known(system, call);
+    if (*err == OK && system->waiting >= SYSTEM_CHANGES_MAX)
         *err =
             call_explain(call, ERR_OVERLOADED, "%d changes of the system's state wait", SYSTEM_CHANGES_MAX);
     if (*err != OK)

@@ -169,11 +169,13 @@ void system_destroy(system_t **self_p) {
     free(self);
 }
 
+err_t system_check_known(const system_t *self, call_t *call) {
+    return self->known ? OK : call_explain(call, ERR_STORE_UNAVAILABLE, SYSTEM_NOT_LOADED);
+}
+
 err_t system_get_state(actor_t *actor, call_t *call, const void *request, void *response) {
     (void)request;
     const system_t *self = system_of(actor);
-    if (!self->known)
-        return call_explain(call, ERR_STORE_UNAVAILABLE,
-                            "the state of the system has not been loaded from the store yet");
-    return message_copy(SystemState_message(), response, &self->state);
+    err_t err = system_check_known(self, call);
+    return err == OK ? message_copy(SystemState_message(), response, &self->state) : err;
 }

@@ -16,6 +16,7 @@
 #include "coordinator/system_status.h"
 #include "store/store.h"
 
+#define SYSTEM_NOT_LOADED  "the state of the system has not been loaded from the store yet"
 #define SYSTEM_CHANGES_MAX 64 /* waiting at once; more are refused with OVERLOADED */
 
 typedef struct system_s system_t;
@@ -98,6 +99,9 @@ void changes_advance(system_t *self);
 void changes_fail(system_t *self, err_t err, const Fault *fault);
 /* Tells everybody, and the router until it has confirmed. */
 void system_publish(system_t *self);
+/* OK, or a refusal that says that the state has not been loaded yet. */
+ERR_MUST_USE
+err_t system_check_known(const system_t *self, call_t *call);
 void system_tell_router(system_t *self);
 
 extern actor_command_fn system_start_flow, system_stop_flow, system_get_state;

@@ -250,9 +250,9 @@ err_t system_get_status(actor_t *actor, call_t *call, const void *request, void 
     (void)request;
     (void)response;
     system_t *system = system_of(actor);
-    if (!system->known)
-        return call_explain(call, ERR_STORE_UNAVAILABLE,
-                            "the state of the system has not been loaded from the store yet");
+    err_t err = system_check_known(system, call);
+    if (err != OK)
+        return err;
     s_ask(system, call);
     return ERR_PENDING;
 }

@@ -3,6 +3,7 @@
  * decided again. */
 #include "signals/flush.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "delivery/outbox.h"
 #include "message/json_codec.h"
@@ -111,11 +112,7 @@ route_t *flush_take_rest(flush_t *self) {
 
 static uint32_t s_begin_unit(flush_t *self, route_t *route, uint32_t first) {
     uint32_t unit = (uint32_t)store_write_unit(self->write);
-    if (self->unit_count == self->unit_capacity) {
-        self->unit_capacity = self->unit_capacity ? self->unit_capacity * 2 : 64;
-        self->units = realloc(self->units, self->unit_capacity * sizeof *self->units);
-        assert_always(self->units);
-    }
+    self->units = array_grow(self->units, self->unit_count, &self->unit_capacity, 64, sizeof *self->units);
     assert_always(unit == self->unit_count);
     self->units[self->unit_count++] =
         (unit_t){.route = route, .first = first, .last_after = TOUCHED_NONE, .may_fail = route->keyed};

@@ -1,6 +1,7 @@
 /* What failed is undone first, newest first: so each finds the index as it left it. */
 #include "signals/journal.h"
 
+#include "base/array.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +16,7 @@ typedef struct change_s {
 } change_t;
 
 static void s_note(journal_t *self, change_t change) {
-    if (self->count == self->capacity) {
-        self->capacity = self->capacity ? self->capacity * 2 : 64;
-        self->changes = realloc(self->changes, self->capacity * sizeof *self->changes);
-        assert_always(self->changes);
-    }
+    self->changes = array_grow(self->changes, self->count, &self->capacity, 64, sizeof *self->changes);
     self->changes[self->count++] = change;
 }
 

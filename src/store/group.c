@@ -1,10 +1,13 @@
 /* The units of a group: what they consist of, and their commit. How they are run is in group_run.c. */
 #include "store/group_private.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include <stdlib.h>
 #include <string.h>
+
+enum { CAPACITY_FIRST = 256 };
 
 group_t *group_new(void) {
     group_t *self = calloc(1, sizeof *self);
@@ -30,16 +33,6 @@ void group_clear(group_t *self) {
     self->unit_count = self->op_count = self->event_count = self->base_count = self->bytes = 0;
     arena_clear(&self->arena);
     arena_clear(&self->scratch);
-}
-
-/* Room for one more of `size` bytes. */
-static void *s_grow(void *items, size_t count, size_t *capacity, size_t size) {
-    if (count < *capacity)
-        return items;
-    *capacity = *capacity ? *capacity * 2 : 256;
-    items = realloc(items, *capacity * size);
-    assert_always(items);
-    return items;
 }
 
 err_t group_fail_unit(group_t *self, group_unit_t *unit, err_t err, const char *message) {
@@ -78,7 +71,7 @@ static const statement_t *s_find_statement(const group_t *self, const char *name
 static err_t s_add_op(group_t *self, group_unit_t *unit, const StoreWrite *write, size_t index) {
     size_t number = self->unit_count - unit->first_unit;
     const StoreOp *from = &write->units[number].ops[index];
-    self->ops = s_grow(self->ops, self->op_count, &self->op_capacity, sizeof *self->ops);
+    self->ops = array_grow(self->ops, self->op_count, &self->op_capacity, CAPACITY_FIRST, sizeof *self->ops);
     group_op_t *op = &self->ops[self->op_count];
     const void *bytes = from->params ? from->params->bytes : NULL;
     size_t size = from->params ? from->params->size : 0, count = 0;
@@ -102,7 +95,8 @@ static err_t s_add_op(group_t *self, group_unit_t *unit, const StoreWrite *write
 }
 
 static void s_add_unit(group_t *self, const StoreWrite *write, size_t first_unit) {
-    self->units = s_grow(self->units, self->unit_count, &self->unit_capacity, sizeof *self->units);
+    self->units =
+        array_grow(self->units, self->unit_count, &self->unit_capacity, CAPACITY_FIRST, sizeof *self->units);
     group_unit_t *unit = &self->units[self->unit_count];
     size_t number = self->unit_count - first_unit;
     const StoreUnit *source = &write->units[number];
@@ -155,12 +149,14 @@ int64_t group_committed_at_us(const group_t *self) {
 }
 
 void group_add_event(group_t *self, group_op_t *op) {
-    self->events = s_grow(self->events, self->event_count, &self->event_capacity, sizeof(group_op_t *));
+    self->events = array_grow(self->events, self->event_count, &self->event_capacity, CAPACITY_FIRST,
+                              sizeof(group_op_t *));
     self->events[self->event_count++] = op;
 }
 
 void group_add_run(group_t *self, engine_op_t op) {
-    self->run = s_grow(self->run, self->run_count, &self->run_capacity, sizeof *self->run);
+    self->run =
+        array_grow(self->run, self->run_count, &self->run_capacity, CAPACITY_FIRST, sizeof *self->run);
     self->run[self->run_count++] = op;
 }
 

@@ -58,6 +58,15 @@ void store_row_destroy(store_row_t **self_p) {
     *self_p = NULL;
 }
 
+err_t store_rows_int(const StoreRows *rows, int64_t *value) {
+    store_row_t *row = rows->rows_count ? store_row_new(rows->rows[0]) : NULL;
+    if (!row)
+        return ERR_INTERNAL;
+    *value = store_row_int(row, 0);
+    store_row_destroy(&row);
+    return OK;
+}
+
 size_t store_row_columns(const store_row_t *self) {
     return self->count;
 }

@@ -67,6 +67,9 @@ void store_query(actor_t *self, const char *statement, uint32_t max_rows,
 typedef struct store_row_s store_row_t;
 store_row_t *store_row_new(const pb_bytes_array_t *encoded); /* NULL when it is not valid */
 void store_row_destroy(store_row_t **self_p);
+/* The integer of a query that returns one row with it. ERR_INTERNAL when it has not. */
+ERR_MUST_USE
+err_t store_rows_int(const StoreRows *rows, int64_t *value);
 size_t store_row_columns(const store_row_t *self);
 bool store_row_is_null(const store_row_t *self, size_t column);
 int64_t store_row_int(const store_row_t *self, size_t column);      /* 0 for null */

@@ -2,6 +2,7 @@
  * structs, every op would be half a dozen allocations, which cost more than all the rest of a small signal. */
 #include "store/store_private.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "routes.gen.h"
@@ -12,6 +13,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { CAPACITY_FIRST = 8 };
 
 enum {
     TAG_UNITS = StoreWrite_units_tag << 3 | 2,
@@ -38,16 +41,6 @@ struct store_write_s {
     bool *publishes; /* each op: whether it has an event */
     size_t op_count, op_capacity;
 };
-
-/* Room for one more. */
-static void *s_grow(void *items, size_t count, size_t *capacity, size_t size) {
-    if (count < *capacity)
-        return items;
-    *capacity = *capacity ? *capacity * 2 : 8;
-    items = realloc(items, *capacity * size);
-    assert_always(items);
-    return items;
-}
 
 /* ---- the wire ---- */
 
@@ -103,8 +96,8 @@ static void s_end_unit(store_write_t *self) {
 }
 
 static void s_begin_unit(store_write_t *self) {
-    self->first_ops =
-        s_grow(self->first_ops, self->unit_count, &self->unit_capacity, sizeof *self->first_ops);
+    self->first_ops = array_grow(self->first_ops, self->unit_count, &self->unit_capacity, CAPACITY_FIRST,
+                                 sizeof *self->first_ops);
     self->first_ops[self->unit_count++] = (uint32_t)self->op_count;
     self->unit_at = s_open(&self->wire, TAG_UNITS);
 }
@@ -201,7 +194,8 @@ static void s_begin_op(store_write_t *self, const char *statement) {
     op->expect_rows = -1;
     op->event = NULL;
     op->patches_count = 0;
-    self->publishes = s_grow(self->publishes, self->op_count, &self->op_capacity, sizeof *self->publishes);
+    self->publishes = array_grow(self->publishes, self->op_count, &self->op_capacity, CAPACITY_FIRST,
+                                 sizeof *self->publishes);
     self->publishes[self->op_count++] = false;
     self->has_op = true;
 }
@@ -228,7 +222,8 @@ void store_write_expect(store_write_t *self, int rows) {
 
 static void s_add_patch(store_write_t *self, StorePatch patch) {
     StoreOp *op = s_last_op(self);
-    self->patches = s_grow(self->patches, op->patches_count, &self->patch_capacity, sizeof *self->patches);
+    self->patches = array_grow(self->patches, op->patches_count, &self->patch_capacity, CAPACITY_FIRST,
+                               sizeof *self->patches);
     self->patches[op->patches_count++] = patch;
 }
 
@@ -246,7 +241,8 @@ void store_write_after(store_write_t *self, size_t unit) {
     assert_always(unit + 1 < self->unit_count);
     if (self->after_count && self->after[self->after_count - 1] == unit)
         return;
-    self->after = s_grow(self->after, self->after_count, &self->after_capacity, sizeof *self->after);
+    self->after = array_grow(self->after, self->after_count, &self->after_capacity, CAPACITY_FIRST,
+                             sizeof *self->after);
     self->after[self->after_count++] = (uint32_t)unit;
 }
 

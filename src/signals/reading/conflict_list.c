@@ -48,19 +48,10 @@ static void s_on_page(actor_t *actor, void *context, err_t err, const void *resp
     s_done(actor, listing, err == OK ? s_read_page(&listing->reply, response) : err);
 }
 
-static err_t s_read_count(ListConflictsReply *reply, const StoreRows *rows) {
-    store_row_t *row = rows->rows_count ? store_row_new(rows->rows[0]) : NULL;
-    if (!row)
-        return ERR_INTERNAL;
-    reply->total = store_row_int(row, 0);
-    store_row_destroy(&row);
-    return OK;
-}
-
 static void s_on_count(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
     (void)fault;
     listing_t *listing = context;
-    s_done(actor, listing, err == OK ? s_read_count(&listing->reply, response) : err);
+    s_done(actor, listing, err == OK ? store_rows_int(response, &listing->reply.total) : err);
 }
 
 typedef struct {

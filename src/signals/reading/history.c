@@ -189,15 +189,6 @@ static void s_count_range(actor_t *actor, listing_t *listing, const walk_t *walk
     s_query(actor, listing, "signals_count", walk->from - 1, walk->to + 1, 1, 0, reply);
 }
 
-static err_t s_read_count(const StoreRows *rows, int64_t *count) {
-    store_row_t *row = rows->rows_count ? store_row_new(rows->rows[0]) : NULL;
-    if (!row)
-        return ERR_INTERNAL;
-    *count = store_row_int(row, 0);
-    store_row_destroy(&row);
-    return OK;
-}
-
 /* --- the total ------------------------------------------------------------------------------- */
 
 static void s_on_count(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault);
@@ -218,7 +209,7 @@ static void s_on_count(actor_t *actor, void *context, err_t err, const void *res
     listing_t *listing = context;
     int64_t count = 0;
     if (err == OK)
-        err = s_read_count(response, &count);
+        err = store_rows_int(response, &count);
     if (err != OK) {
         s_end(actor, listing, err);
         return;
@@ -296,7 +287,7 @@ static void s_on_skipped(actor_t *actor, void *context, err_t err, const void *r
     listing_t *listing = context;
     int64_t count = 0;
     if (err == OK)
-        err = s_read_count(response, &count);
+        err = store_rows_int(response, &count);
     if (err != OK) {
         s_end(actor, listing, err);
     } else if (count > listing->to_skip) {

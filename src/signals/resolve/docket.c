@@ -120,6 +120,10 @@ bool docket_same_group(const member_t *a, const member_t *b) {
                       strcmp(a->signal.routing_id, b->signal.routing_id) == 0);
 }
 
+bool docket_waits_with(const member_t *member, const member_t *newcomer) {
+    return strcmp(member->signal.status, "held") == 0 && docket_same_group(member, newcomer);
+}
+
 /* --- conflicts ------------------------------------------------------------------------------- */
 
 static bool s_has(const docket_t *self, const char *conflict_id) {

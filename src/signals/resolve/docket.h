@@ -44,5 +44,7 @@ member_t *docket_member(const docket_t *self, const char *signal_id); /* NULL wh
 member_t *docket_next(const docket_t *self, const member_t *member);
 /* Whether both stand or fall together. */
 bool docket_same_group(const member_t *a, const member_t *b);
+/* Whether `member` is the newcomer or of its group, and held. */
+bool docket_waits_with(const member_t *member, const member_t *newcomer);
 /* The first conflict of the newcomer that is still open; NULL when there is none. */
 dispute_t *docket_open_of(const docket_t *self, const char *newcomer_id);

@@ -41,10 +41,6 @@ static void s_adjust(candidate_t *candidate, const settlement_t *settlement) {
 
 /* ---- the entrants ---- */
 
-static bool s_enters(const member_t *member, const member_t *newcomer) {
-    return strcmp(member->signal.status, "held") == 0 && docket_same_group(member, newcomer);
-}
-
 static int s_compare(const void *a, const void *b) {
     return strcmp(((const entrant_t *)a)->member->signal.signal_id,
                   ((const entrant_t *)b)->member->signal.signal_id);
@@ -54,11 +50,11 @@ static int s_compare(const void *a, const void *b) {
 static void s_gather(entry_t *self, const docket_t *docket, const member_t *newcomer) {
     size_t count = 0;
     for (member_t *member = docket_next(docket, NULL); member; member = docket_next(docket, member))
-        count += s_enters(member, newcomer);
+        count += docket_waits_with(member, newcomer);
     self->entrants = calloc(count + 1, sizeof *self->entrants);
     assert_always(self->entrants);
     for (member_t *member = docket_next(docket, NULL); member; member = docket_next(docket, member))
-        if (s_enters(member, newcomer))
+        if (docket_waits_with(member, newcomer))
             self->entrants[self->count++].member = member;
     qsort(self->entrants, self->count, sizeof *self->entrants, s_compare);
 }

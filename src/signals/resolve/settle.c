@@ -292,7 +292,7 @@ static void s_end(settle_t *self, const case_t *on) {
     for (member_t *member = docket_next(&self->docket, NULL); member;
          member = docket_next(&self->docket, member)) {
         candidate_t candidate;
-        if (strcmp(member->signal.status, "held") != 0 || !docket_same_group(member, on->newcomer))
+        if (!docket_waits_with(member, on->newcomer))
             continue;
         candidate_of(&member->signal, &candidate);
         s_set_status(self, member, &candidate, s_is_held(self, member) ? "rejected" : "expired", NULL);
@@ -304,7 +304,7 @@ static void s_end(settle_t *self, const case_t *on) {
 static void s_pass(settle_t *self, const case_t *on) {
     const docket_t *docket = &self->docket;
     for (member_t *member = docket_next(docket, NULL); member; member = docket_next(docket, member)) {
-        if (strcmp(member->signal.status, "held") != 0 || !docket_same_group(member, on->newcomer))
+        if (!docket_waits_with(member, on->newcomer))
             continue;
         if (docket_open_of(docket, member->signal.signal_id))
             return;
@@ -361,7 +361,7 @@ static bool s_has_lost(const settle_t *self, const case_t *on) {
 static bool s_is_last(const settle_t *self, const case_t *on) {
     const docket_t *docket = &self->docket;
     for (member_t *member = docket_next(docket, NULL); member; member = docket_next(docket, member)) {
-        if (strcmp(member->signal.status, "held") != 0 || !docket_same_group(member, on->newcomer))
+        if (!docket_waits_with(member, on->newcomer))
             continue;
         if (!s_is_held(self, member))
             return false;
