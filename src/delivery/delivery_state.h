@@ -40,7 +40,7 @@ typedef struct {
 
     bool stopping;
     int64_t drained_by_us;
-    uint32_t calls; /* commands under way */
+    size_t calls; /* commands under way */
 
     uint64_t delivered, retried, dead; /* outcomes since the start */
     bool counting, changed;            /* changed: the counts below may be wrong */

@@ -7,20 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+void store_query_encoded(actor_t *self, const char *statement, uint32_t max_rows, buf_t *params,
+                         const actor_request_options_t *options, actor_reply_fn *reply, void *context) {
+    StoreQuery query = StoreQuery_init_zero;
+    assert_always(MESSAGE_SET(query.statement, statement));
+    query.params = message_bytes(buf_str(params), params->size);
+    query.max_rows = max_rows;
+    actor_request(self, &rpc_StoreReader_Query, &query, options, reply, context);
+    message_release(StoreQuery_message(), &query);
+}
+
 void store_query(actor_t *self, const char *statement, uint32_t max_rows,
                  const actor_request_options_t *options, actor_reply_fn *reply, void *context,
                  const char *format, ...) {
-    StoreQuery query = StoreQuery_init_zero;
     buf_t params = BUF_INIT;
     va_list args;
     va_start(args, format);
     store_params_encode(&params, format, args);
     va_end(args);
-    assert_always(MESSAGE_SET(query.statement, statement));
-    query.params = message_bytes(buf_str(&params), params.size);
-    query.max_rows = max_rows;
-    actor_request(self, &rpc_StoreReader_Query, &query, options, reply, context);
-    message_release(StoreQuery_message(), &query);
+    store_query_encoded(self, statement, max_rows, &params, options, reply, context);
     buf_free(&params);
 }
 

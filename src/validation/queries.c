@@ -1,9 +1,7 @@
 /* Validations read back from the store. */
-#include "store/store.h"
+#include "store/listing.h"
 #include "tables.gen.h"
 #include "validation/run.h"
-#include <stdlib.h>
-#include <string.h>
 
 static void s_number(const store_row_t *row, size_t column, bool *has, double *value) {
     *has = !store_row_is_null(row, column);
@@ -60,71 +58,23 @@ err_t validation_get(actor_t *actor, call_t *call, const void *request, void *re
     return ERR_PENDING;
 }
 
-typedef struct {
-    call_t *call;
-    char cycle_id[65], status[33];
-    ListValidationsReply reply;
-} listing_t;
-
-static void s_listing_free(listing_t *self) {
-    message_release(ListValidationsReply_message(), &self->reply);
-    free(self);
+static err_t s_read(const store_row_t *row, void *item) {
+    s_fill(row, item);
+    return OK;
 }
 
-static void s_on_page(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
-    listing_t *self = context;
-    const StoreRows *rows = response;
-    if (err != OK) {
-        call_fail_as(actor, &self->call, err, fault);
-        s_listing_free(self);
-        return;
-    }
-    self->reply.validations = message_list(rows->rows_count, sizeof *self->reply.validations);
-    for (size_t i = 0; i < rows->rows_count; i++) {
-        store_row_t *row = store_row_new(rows->rows[i]);
-        if (row)
-            s_fill(row, &self->reply.validations[self->reply.validations_count++]);
-        store_row_destroy(&row);
-    }
-    call_reply(actor, &self->call, &self->reply);
-    s_listing_free(self);
-}
-
-static const char *s_or_null(const char *text) {
-    return *text ? text : NULL;
-}
-
-static void s_on_count(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
-    listing_t *self = context;
-    const StoreRows *rows = response;
-    if (err != OK) {
-        call_fail_as(actor, &self->call, err, fault);
-        s_listing_free(self);
-        return;
-    }
-    store_row_t *row = rows->rows_count > 0 ? store_row_new(rows->rows[0]) : NULL;
-    self->reply.total = row ? store_row_int(row, 0) : 0;
-    store_row_destroy(&row);
-    actor_request_options_t options = {.on_behalf = self->call};
-    store_query(actor, "validations_filtered", (uint32_t)self->reply.limit, &options, s_on_page, self, "ssii",
-                s_or_null(self->cycle_id), s_or_null(self->status), (int64_t)self->reply.limit,
-                (int64_t)self->reply.offset);
-}
+static const listing_kind_t s_kind = LISTING_KIND(ListValidationsReply, validations, s_read);
 
 err_t validation_list(actor_t *actor, call_t *call, const void *request, void *response) {
     (void)response;
-    const ListValidationsRequest *input = request;
-    listing_t *self = calloc(1, sizeof *self);
-    assert_always(self);
-    self->call = call;
-    self->reply.limit = input->has_limit ? input->limit : 20;
-    self->reply.offset = input->has_offset ? input->offset : 0;
-    if (input->has_cycle_id)
-        memcpy(self->cycle_id, input->cycle_id, sizeof self->cycle_id);
-    if (input->has_status)
-        memcpy(self->status, input->status, sizeof self->status);
-    actor_request_options_t options = {.on_behalf = call};
-    store_query(actor, "validations_filtered_count", 1, &options, s_on_count, self, "ss",
-                s_or_null(self->cycle_id), s_or_null(self->status));
+    const ListValidationsRequest *filter = request;
+    listing_t listing = {&s_kind,
+                         LISTING_LIMIT(filter),
+                         LISTING_OFFSET(filter),
+                         "validations_filtered",
+                         "validations_filtered_count",
+                         NULL};
+    listing_start(actor, call, listing, "ss", filter->has_cycle_id ? filter->cycle_id : NULL,
+                  filter->has_status ? filter->status : NULL);
     return ERR_PENDING;
 }
