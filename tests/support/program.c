@@ -139,28 +139,33 @@ void program_destroy(program_t **self_p) {
 
 /* ---- output ---- */
 
-static const char *s_text(program_t *self, int i) {
+static const char *s_text(program_t *self, int i, off_t offset) {
     struct stat about;
     cr_assert_eq(fstat(self->fds[i], &about), 0);
+    cr_assert(offset <= about.st_size);
+    size_t size = (size_t)(about.st_size - offset);
     free(self->text[i]);
-    self->text[i] = calloc(1, (size_t)about.st_size + 1);
+    self->text[i] = calloc(1, size + 1);
     cr_assert(self->text[i]);
-    ssize_t size = pread(self->fds[i], self->text[i], (size_t)about.st_size, 0);
-    cr_assert(size == about.st_size);
+    cr_assert(pread(self->fds[i], self->text[i], size, offset) == (ssize_t)size);
     return self->text[i];
 }
 
 const char *program_out(program_t *self) {
-    return s_text(self, 0);
+    return s_text(self, 0, 0);
+}
+
+const char *program_out_from(program_t *self, size_t offset) {
+    return s_text(self, 0, (off_t)offset);
 }
 
 const char *program_err(program_t *self) {
-    return s_text(self, 1);
+    return s_text(self, 1, 0);
 }
 
 static void s_show(program_t *self) {
     for (int i = 0; i < 2; i++) {
-        const char *text = s_text(self, i);
+        const char *text = s_text(self, i, 0);
         size_t length = strlen(text), skipped = length > SHOWN_BYTES ? length - SHOWN_BYTES : 0;
         if (length)
             fprintf(stderr, "--- %s, %s:\n%s\n", self->name, i ? "stderr" : "stdout", text + skipped);
@@ -169,14 +174,14 @@ static void s_show(program_t *self) {
 
 /* The first complete line from *from on that holds the needle; *from is then behind it. */
 static bool s_find(program_t *self, const char *text, off_t *from, const char *needle) {
-    const char *start = text + *from;
+    const char *start = text;
     for (const char *end; (end = strchr(start, '\n')); start = end + 1) {
         char *line = strndup(start, (size_t)(end - start));
         cr_assert(line);
         if (strstr(line, needle)) {
             free(self->line);
             self->line = line;
-            *from = end + 1 - text;
+            *from += end + 1 - text;
             return true;
         }
         free(line);
@@ -186,7 +191,7 @@ static bool s_find(program_t *self, const char *text, off_t *from, const char *n
 
 const char *program_has_line(program_t *self, const char *needle) {
     for (int i = 0; i < 2; i++)
-        if (s_find(self, s_text(self, i), &self->read_to[i], needle))
+        if (s_find(self, s_text(self, i, self->read_to[i]), &self->read_to[i], needle))
             return self->line;
     return NULL;
 }

@@ -27,6 +27,8 @@ const char *program_has_line(program_t *self, const char *needle);
 
 /* All that was written so far. Owned by the program, until the next call. */
 const char *program_out(program_t *self);
+/* What follows the first `offset` bytes of it. */
+const char *program_out_from(program_t *self, size_t offset);
 const char *program_err(program_t *self);
 
 void program_signal(program_t *self, int number);

@@ -38,6 +38,8 @@ void follower_start(follower_t *self, follower_kind_t kind, const instance_t *in
 
 void follower_stop(follower_t *self) {
     program_destroy(&self->program);
+    seen_list_free(&self->seen);
+    self->read_to = 0;
 }
 
 /* ---- what it has seen ---- */
@@ -75,35 +77,43 @@ static seen_t s_read_line(const char *line, size_t size) {
     return seen;
 }
 
-seen_list_t follower_seen(follower_t *self) {
-    seen_list_t list = {0};
-    const char *line = program_out(self->program), *end;
+/* Reads on. Every line is read once: the output of one that lags is tens of megabytes, and is looked at often. */
+static void s_read_on(follower_t *self) {
+    const char *start = program_out_from(self->program, self->read_to), *line = start, *end;
     for (; (end = strchr(line, '\n')); line = end + 1) {
         seen_t seen = s_read_line(line, (size_t)(end - line));
-        s_add(&list, &seen);
+        s_add(&self->seen, &seen);
     }
+    self->read_to += (size_t)(line - start);
+}
+
+seen_list_t follower_seen(follower_t *self) {
+    seen_list_t list = {0};
+    s_read_on(self);
+    for (size_t i = 0; i < self->seen.count; i++)
+        s_add(&list, &self->seen.items[i]);
     return list;
 }
 
 bool follower_sees(follower_t *self, uint64_t seq, int ms) {
     long long deadline = program_now_ms() + ms;
+    size_t looked = 0;
     for (;;) {
-        seen_list_t list = follower_seen(self);
-        bool found = false;
-        for (size_t i = list.count; i > 0 && !found; i--)
-            found = list.items[i - 1].seq == seq;
-        seen_list_free(&list);
-        if (found || !program_look_again(deadline) || !program_is_running(self->program))
-            return found;
+        s_read_on(self);
+        for (; looked < self->seen.count; looked++)
+            if (self->seen.items[looked].seq == seq)
+                return true;
+        if (!program_look_again(deadline) || !program_is_running(self->program))
+            return false;
     }
 }
 
 void follower_await_seq(follower_t *self, uint64_t seq) {
     if (follower_sees(self, seq, SEEN_MS))
         return;
-    seen_list_t list = follower_seen(self);
-    cr_assert_fail("seq %" PRIu64 " was not seen; of %zu the last is %" PRIu64 "; %s", seq, list.count,
-                   list.count ? list.items[list.count - 1].seq : 0, program_err(self->program));
+    const seen_list_t *seen = &self->seen;
+    cr_assert_fail("seq %" PRIu64 " was not seen; of %zu the last is %" PRIu64 "; %s", seq, seen->count,
+                   seen->count ? seen->items[seen->count - 1].seq : 0, program_err(self->program));
 }
 
 seen_list_t service_has(const instance_t *instance, const char *prefix) {

@@ -9,11 +9,6 @@
 typedef enum { FOLLOWER_PYTHON, FOLLOWER_C, FOLLOWER_CLI, FOLLOWERS } follower_kind_t;
 
 typedef struct {
-    follower_kind_t kind;
-    program_t *program; /* NULL = not started */
-} follower_t;
-
-typedef struct {
     uint64_t epoch, seq, topic_seq;
     bool replay;
     char topic[192], signal_id[80]; /* signal_id: empty when it is no signal */
@@ -24,6 +19,13 @@ typedef struct {
     size_t count;
 } seen_list_t;
 
+typedef struct {
+    follower_kind_t kind;
+    program_t *program; /* NULL = not started */
+    seen_list_t seen;   /* what was read of its output: the first read_to bytes */
+    size_t read_to;
+} follower_t;
+
 /* Follows the instance's stream and prints JSON; `more` are further options, end with NULL, or are NULL. */
 void follower_start(follower_t *self, follower_kind_t kind, const instance_t *instance,
                     const char *const *more);
@@ -33,7 +35,7 @@ void follower_stop(follower_t *self);
 void follower_await_seq(follower_t *self, uint64_t seq);
 /* False when it has not printed it within so many milliseconds, or has ended. */
 bool follower_sees(follower_t *self, uint64_t seq, int ms);
-/* What it has printed so far. */
+/* What it has printed so far; the caller frees it. */
 seen_list_t follower_seen(follower_t *self);
 /* The same of the service, by replays. */
 seen_list_t service_has(const instance_t *instance, const char *prefix);
