@@ -17,11 +17,18 @@ function(add_tls_shim target source output)
   target_compile_options(${target} PRIVATE -fno-sanitize=all)
   target_link_options(${target} PRIVATE -Wl,--no-as-needed -fno-sanitize=all)
   target_link_libraries(${target} PRIVATE OpenSSL::SSL OpenSSL::Crypto)
-  # By full path: -lssl would be taken for the real library.
-  target_link_libraries(integration_tls INTERFACE -Wl,--no-as-needed ${target} -Wl,--as-needed)
   install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/integration-service)
 endfunction()
 
 add_tls_shim(tls_shim tls_shim.c ssl)
 add_tls_shim(crypto_shim crypto_shim.c crypto)
-set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/integration-service")
+# By full path: -lssl would be taken for the real library. Within one pair of flags: CMake drops a flag that comes
+# again, and the linker then leaves out the library behind it.
+target_link_libraries(integration_tls INTERFACE -Wl,--no-as-needed tls_shim crypto_shim -Wl,--as-needed)
+
+# An installed program finds the shims with one path, here and where it is installed. Where the two differ, CMake
+# pads the shorter with empty entries, and the loader takes those for the current directory.
+function(find_tls_shim program)
+  set_target_properties(${program} PROPERTIES BUILD_WITH_INSTALL_RPATH ON
+                        INSTALL_RPATH "$ORIGIN/lib;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/integration-service")
+endfunction()
