@@ -20,7 +20,7 @@ enum { HEAD_SIZE = 1024, POLL_MS = 20, HUGE_CHUNK = 65536 };
 struct server {
     service_t *service;
     struct mg_context *context;
-    int port;
+    atomic_int port; /* a free one is known only when civetweb listens, and its workers serve by then */
     atomic_bool stopping;
     atomic_int hanging;
 };
@@ -369,6 +369,7 @@ server_t *server_new(service_t *service, const char *host, int port, char *error
     if (!self)
         return NULL;
     self->service = service;
+    self->port = port;
     if (!s_listen(self, host, port, error, error_size))
         server_destroy(&self);
     return self;

@@ -17,6 +17,7 @@ static void s_main(zsock_t *pipe, void *argument) {
 }
 
 static void s_free(actor_handle_t **self_p) {
+    assert_always(atomic_load(&(*self_p)->ended)); /* the actor is through with what is freed here */
     zactor_destroy(&(*self_p)->zactor);
     free(*self_p);
     *self_p = NULL;

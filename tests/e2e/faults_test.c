@@ -20,7 +20,7 @@ static char s_reply[1024]; /* what it says; empty = it does not run */
 static void s_setup(void) {
     simulator_start(&s_sim, LIST("--as-of", "2018-09-01", "--job-ms", "0"));
     instance_open(&s_instance,
-                  LIST("ADAPTER_TIMEOUT_MS=300", "ADAPTER_MAX_RETRIES=1", "ANALYSIS_STAGE_RETRIES=0"));
+                  LIST("ADAPTER_TIMEOUT_MS=20000", "ADAPTER_MAX_RETRIES=1", "ANALYSIS_STAGE_RETRIES=0"));
     simulator_serve(&s_sim, &s_instance);
     instance_start(&s_instance);
     instance_await_readyz(&s_instance, 200);
@@ -40,6 +40,11 @@ static void s_restart_with(const char *setting) {
     cr_assert_eq(instance_stop(&s_instance), 0);
     instance_start(&s_instance);
     instance_await_readyz(&s_instance, 200);
+}
+
+/* Short enough to be waited for twice, long enough for all that answers on a busy machine. */
+static void s_restart_with_short_timeout(void) {
+    s_restart_with("ADAPTER_TIMEOUT_MS=2000");
 }
 
 static const char *s_stage(const rest_reply_t *reply, int stage, const char *field) {
@@ -95,13 +100,15 @@ Test(faults, a_service_that_is_down) {
 }
 
 Test(faults, a_service_that_hangs) {
+    s_restart_with_short_timeout();
     simulator_fault(&s_sim, SIM_EXECUTION, "{" ANALYSIS ",\"hang\":true}");
     s_expect_end(STRATEGY_STAGE, "timeout", "failed", "timed out");
     simulator_clear_faults(&s_sim, SIM_EXECUTION);
 }
 
 Test(faults, a_service_that_is_too_slow) {
-    simulator_fault(&s_sim, SIM_PORTFOLIO, "{\"latency_ms\":2000}");
+    s_restart_with_short_timeout();
+    simulator_fault(&s_sim, SIM_PORTFOLIO, "{\"latency_ms\":60000}");
     s_expect_end(PORTFOLIO_STAGE, "timeout", "failed", "timed out");
     simulator_clear_faults(&s_sim, SIM_PORTFOLIO);
 }
@@ -149,7 +156,7 @@ Test(faults, a_job_that_is_cancelled) {
 }
 
 Test(faults, a_job_that_never_ends) {
-    s_restart_with("ANALYSIS_TIMEOUT_SECONDS=2");
+    s_restart_with("ANALYSIS_TIMEOUT_SECONDS=8");
     simulator_fault(&s_sim, SIM_EXECUTION, "{" ANALYSIS ",\"job_hang\":true}");
     s_expect_end(STRATEGY_STAGE, "timeout", "timeout", "had not ended in time");
     long long deadline = program_now_ms() + PROGRAM_MS;
@@ -240,9 +247,9 @@ Test(faults, when_the_service_is_back_the_next_cycle_completes) {
 }
 
 Test(faults, a_read_that_hangs_is_sent_once_more_when_hedging_is_on) {
-    s_restart_with("ADAPTER_HEDGE_MS=50");
+    s_restart_with("ADAPTER_HEDGE_MS=1000");
     const rest_reply_t *reply = rest_get_ok(&s_instance.rest, "/api/v1/services/macro/config");
-    cr_expect_eq(rest_number(reply, "data.hedge_ms"), 50);
+    cr_expect_eq(rest_number(reply, "data.hedge_ms"), 1000);
     cr_expect_eq(rest_number(reply, "data.max_response_bytes"), 16777216);
     simulator_fault(&s_sim, SIM_MACRO, "{\"path_prefix\":\"/api/v1/macro\",\"hang\":true,\"count\":1}");
     reply = s_run_cycle();
