@@ -84,7 +84,7 @@ typedef enum { SIGNAL, AHEAD, ALONE } way_t;
 
 /* One step ahead of those that are being routed. */
 static void s_prefetch(const world_t *self, size_t first, size_t count) {
-    enum { STEP = 16 };
+    enum { STEP = 32 };
     if (first % STEP != 0)
         return;
     if (first == 0)

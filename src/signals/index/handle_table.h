@@ -2,6 +2,7 @@
  * compares the keys. Several handles may share a hash. One thread. */
 #pragma once
 
+#include "signals/index/prefetch.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,5 +34,5 @@ static inline uint32_t handle_table_next(const handle_table_t *self, uint32_t ha
 
 static inline void handle_table_prefetch(const handle_table_t *self, uint32_t hash) {
     if (self->slots)
-        __builtin_prefetch(&self->slots[hash & self->mask], 1);
+        prefetch(&self->slots[hash & self->mask], sizeof *self->slots);
 }

@@ -257,7 +257,7 @@ active_t *scope_index_find(scope_index_t *self, const scope_key_t *key, const ch
 
 /* ---- expiry and size ---- */
 
-enum { TOGETHER = 16, LINE = 64, LOOK_AGAIN_MS = 1000 };
+enum { TOGETHER = 32, LOOK_AGAIN_MS = 1000 };
 
 /* Takes out of the heap what is to be dropped, and starts fetching it; returns how many. */
 static size_t s_take_expired(scope_index_t *self, int64_t now_ms, size_t most, active_t *expired[TOGETHER]) {
@@ -266,26 +266,29 @@ static size_t s_take_expired(scope_index_t *self, int64_t now_ms, size_t most, a
     while (count < most && (top = expiry_heap_top(&self->expiry)) && top->expiry <= now_ms) {
         active_t *active = slabs_at(&self->active_slabs, top->handle);
         expiry_heap_remove(&self->expiry, top->handle);
-        for (size_t at = 0; at < sizeof *active; at += LINE)
-            __builtin_prefetch((const char *)active + at, 1);
+        prefetch(active, sizeof *active);
         expired[count++] = active;
     }
     return count;
 }
 
-/* The scope, then the signal at the end of its list, which takes the place of the one that goes. */
+/* The scopes, then the places in their lists, then the signals at the ends of the lists, which take the places of those
+ * that go. Signals of several scopes are few. */
 static void s_fetch_scopes(active_t *const *actives, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        for (size_t at = 0; actives[i]->link_count == 1 && at < sizeof(scope_t); at += LINE)
-            __builtin_prefetch((const char *)actives[i]->scope + at, 1);
-    for (size_t i = 0; i < count; i++)
-        if (actives[i]->link_count == 1)
-            __builtin_prefetch(actives[i]->scope->members, 1);
+    const scope_t *scopes[TOGETHER];
     for (size_t i = 0; i < count; i++) {
-        const scope_t *scope = actives[i]->link_count == 1 ? actives[i]->scope : NULL;
-        if (scope && scope->count)
-            __builtin_prefetch(&active_from(scope->members[scope->count - 1])->place, 1);
+        scopes[i] = actives[i]->link_count == 1 ? actives[i]->scope : NULL;
+        if (scopes[i])
+            prefetch(scopes[i], offsetof(scope_t, first_members));
     }
+    for (size_t i = 0; i < count; i++)
+        if (scopes[i] && scopes[i]->count) {
+            prefetch(&scopes[i]->members[actives[i]->place], 1);
+            prefetch(&scopes[i]->members[scopes[i]->count - 1], 1);
+        }
+    for (size_t i = 0; i < count; i++)
+        if (scopes[i] && scopes[i]->count)
+            prefetch(&active_from(scopes[i]->members[scopes[i]->count - 1])->place, 1);
 }
 
 /* In groups, so that their cache misses overlap. */

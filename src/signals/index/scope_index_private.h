@@ -3,6 +3,7 @@
 
 #include "signals/index/expiry_heap.h"
 #include "signals/index/handle_table.h"
+#include "signals/index/prefetch.h"
 #include "signals/index/scope_bounds.h"
 #include "signals/index/scope_index.h"
 #include "signals/index/slabs.h"
@@ -14,8 +15,11 @@ typedef struct {
     handle_table_t ids;    /* of all; empty until the first scope_members_find */
 } scope_large_t;
 
+#define SCOPE_FIRST 14
+
 /* Of the signals of a scope those in sight come first; `bounds` is of them alone. What every signal touches is in the
- * first two cache lines. */
+ * first two cache lines, and in the key. The first signals are listed in the scope itself: reaching another page costs
+ * more than another line of this one. */
 typedef struct {
     const candidate_t **members;
     uint32_t count; /* in sight */
@@ -25,8 +29,9 @@ typedef struct {
     uint32_t members_handle; /* of the slabs; 0: malloc'ed, or none */
     uint32_t handle, hash;
     scope_large_t *large; /* NULL in a small scope */
-    bool has_symbol;
-    char key[]; /* target, NUL, and the symbol when there is one, NUL */
+    uint16_t key_size;
+    const candidate_t *first_members[SCOPE_FIRST]; /* where `members` points as long as they are not more */
+    char key[];                                    /* target, NUL, and the symbol when there is one, NUL */
 } scope_t;
 
 typedef struct {
@@ -43,8 +48,8 @@ struct active_s {
         link_place_t *links; /* with more */
     };
     uint32_t place; /* with one link */
-    uint32_t handle, source;
     uint32_t link_count;
+    uint32_t handle, source;
     uint8_t flags;
     bool kept;
     char id[];

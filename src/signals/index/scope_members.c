@@ -7,7 +7,7 @@
 
 /* A scope is large from LARGE_FROM signals on, for then looking at all of them to find one costs more than tables;
  * until it is down to LARGE_UNTIL. */
-enum { CAPACITY_LEAST = 4, LARGE_FROM = 32, LARGE_UNTIL = 8, AHEAD = 6 };
+enum { LARGE_FROM = 32, LARGE_UNTIL = 8, AHEAD = 6 };
 
 /* ---- the list ---- */
 
@@ -15,8 +15,11 @@ static size_t s_size(uint32_t capacity) {
     return capacity * sizeof(candidate_t *);
 }
 
-static const candidate_t **s_take_list(scope_index_t *index, uint32_t capacity, uint32_t *handle) {
+static const candidate_t **s_take_list(scope_index_t *index, scope_t *self, uint32_t capacity,
+                                       uint32_t *handle) {
     *handle = 0;
+    if (capacity <= SCOPE_FIRST)
+        return self->first_members;
     if (s_size(capacity) <= SLABS_SIZE_MAX)
         return slabs_take(&index->member_slabs, s_size(capacity), handle);
     const candidate_t **list = malloc(s_size(capacity));
@@ -28,7 +31,7 @@ static const candidate_t **s_take_list(scope_index_t *index, uint32_t capacity, 
 static void s_give_list(scope_index_t *index, scope_t *self) {
     if (self->members_handle) {
         slabs_give(&index->member_slabs, self->members_handle);
-    } else if (self->members) {
+    } else if (self->members && self->members != self->first_members) {
         index->extra_bytes -= s_size(self->capacity);
         free(self->members);
     }
@@ -37,7 +40,7 @@ static void s_give_list(scope_index_t *index, scope_t *self) {
 
 static void s_resize(scope_index_t *index, scope_t *self, uint32_t capacity) {
     uint32_t handle, total = self->count + self->aside;
-    const candidate_t **list = s_take_list(index, capacity, &handle);
+    const candidate_t **list = s_take_list(index, self, capacity, &handle);
     if (total)
         memcpy(list, self->members, s_size(total));
     s_give_list(index, self);
@@ -158,7 +161,7 @@ static void s_note_id(scope_index_t *index, scope_t *self, const candidate_t *ca
 void scope_members_add(scope_index_t *index, scope_t *self, active_t *active, uint32_t link) {
     uint32_t total = self->count + self->aside;
     if (total == self->capacity)
-        s_resize(index, self, total ? (total + total / 2) & ~1u : CAPACITY_LEAST);
+        s_resize(index, self, total ? (total + total / 2) & ~1u : SCOPE_FIRST);
     if (active->link_count > 1)
         active->links[link].scope = self;
     else
@@ -197,8 +200,8 @@ void scope_members_remove(scope_index_t *index, scope_t *self, active_t *active)
         s_forget_id(index, self, active);
     if (self->large && total <= LARGE_UNTIL)
         s_make_small(index, self);
-    if (total >= CAPACITY_LEAST && total < self->capacity / 4)
-        s_resize(index, self, self->capacity / 2 & ~1u);
+    if (self->capacity > SCOPE_FIRST && total < self->capacity / 4)
+        s_resize(index, self, self->capacity / 2 > SCOPE_FIRST ? self->capacity / 2 & ~1u : SCOPE_FIRST);
 }
 
 /* ---- all of it ---- */

@@ -5,8 +5,6 @@
 #include "signals/index/text_hash.h"
 #include <string.h>
 
-enum { LINE = 64 }; /* of the cache; scopes begin at one */
-
 /* ---- scopes ---- */
 
 static uint32_t s_hash(const scope_index_t *self, const scope_key_t *key) {
@@ -14,10 +12,14 @@ static uint32_t s_hash(const scope_index_t *self, const scope_key_t *key) {
     return (uint32_t)(key->symbol ? text_hash(hash, key->symbol, strlen(key->symbol)) : hash);
 }
 
+static size_t s_size(const char *text) {
+    return text ? strlen(text) + 1 : 0;
+}
+
 static bool s_is(const scope_t *scope, const scope_key_t *key) {
-    if (scope->has_symbol != (key->symbol != NULL) || strcmp(scope->key, key->target) != 0)
-        return false;
-    return !key->symbol || strcmp(scope->key + strlen(scope->key) + 1, key->symbol) == 0;
+    size_t target_size = s_size(key->target), symbol_size = s_size(key->symbol);
+    return scope->key_size == target_size + symbol_size && text_same(scope->key, key->target, target_size) &&
+           text_same(scope->key + target_size, key->symbol, symbol_size);
 }
 
 static scope_t *s_find(const scope_index_t *self, const scope_key_t *key, uint32_t hash) {
@@ -39,10 +41,10 @@ scope_t *scope_table_get(scope_index_t *self, const scope_key_t *key) {
     scope_t *scope = s_find(self, key, hash);
     if (scope)
         return scope;
-    size_t target_size = strlen(key->target) + 1, symbol_size = key->symbol ? strlen(key->symbol) + 1 : 0;
+    size_t target_size = s_size(key->target), symbol_size = s_size(key->symbol);
     size_t size = offsetof(scope_t, key) + target_size + symbol_size;
-    scope = slabs_take(&self->scope_slabs, (size + LINE - 1) / LINE * LINE, &handle);
-    *scope = (scope_t){.handle = handle, .hash = hash, .has_symbol = key->symbol != NULL};
+    scope = slabs_take(&self->scope_slabs, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE, &handle);
+    *scope = (scope_t){.handle = handle, .hash = hash, .key_size = (uint16_t)(target_size + symbol_size)};
     memcpy(scope->key, key->target, target_size);
     if (key->symbol)
         memcpy(scope->key + target_size, key->symbol, symbol_size);
@@ -57,27 +59,33 @@ void scope_table_drop(scope_index_t *self, scope_t *scope) {
     slabs_give(&self->scope_slabs, scope->handle);
 }
 
-/* Eight at a time, so that their cache misses overlap: the slots, then the scopes, then the ends of the lists. */
-void scope_index_prefetch(const scope_index_t *self, const scope_key_t *scopes, size_t count) {
-    enum { TOGETHER = 8 };
-    for (size_t first = 0; first < count; first += TOGETHER) {
-        size_t some = count - first < TOGETHER ? count - first : TOGETHER;
-        uint32_t hashes[TOGETHER];
-        const scope_t *found[TOGETHER];
-        for (size_t i = 0; i < some; i++) {
-            hashes[i] = s_hash(self, &scopes[first + i]);
-            handle_table_prefetch(&self->scopes, hashes[i]);
-        }
-        for (size_t i = 0; i < some; i++) {
-            uint32_t handle = handle_table_next(&self->scopes, hashes[i], &(uint32_t){hashes[i]});
-            found[i] = handle ? slabs_at(&self->scope_slabs, handle) : NULL;
-            for (size_t at = 0; found[i] && at < sizeof *found[i]; at += LINE)
-                __builtin_prefetch((const char *)found[i] + at, 1);
-        }
-        for (size_t i = 0; i < some; i++)
-            if (found[i])
-                __builtin_prefetch(&found[i]->members[found[i]->count], 1);
+/* So many at a time that their cache misses overlap: the slots, then the scopes, then the ends of the lists. */
+enum { TOGETHER = 32 };
+
+static void s_prefetch(const scope_index_t *self, const scope_key_t *keys, size_t count) {
+    uint32_t hashes[TOGETHER];
+    const scope_t *found[TOGETHER];
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = s_hash(self, &keys[i]);
+        handle_table_prefetch(&self->scopes, hashes[i]);
     }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t handle = handle_table_next(&self->scopes, hashes[i], &(uint32_t){hashes[i]});
+        found[i] = handle ? slabs_at(&self->scope_slabs, handle) : NULL;
+        if (!found[i])
+            continue;
+        prefetch(found[i], offsetof(scope_t, first_members));
+        prefetch(found[i]->key, 1);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (found[i])
+            prefetch(&found[i]->members[found[i]->count], 1);
+}
+
+void scope_index_prefetch(const scope_index_t *self, const scope_key_t *scopes, size_t count) {
+    for (; count > TOGETHER; scopes += TOGETHER, count -= TOGETHER)
+        s_prefetch(self, scopes, TOGETHER);
+    s_prefetch(self, scopes, count);
 }
 
 /* ---- sources ---- */

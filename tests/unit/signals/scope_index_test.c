@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 TestSuite(scope_index, .timeout = 60);
 
@@ -70,6 +71,69 @@ Test(scope_index, tells_a_target_alone_from_its_symbols_and_from_other_targets) 
     cr_assert_eq(s_count(index, "X", NOW), 0);
     scope_index_active(index, &(scope_key_t){"portfolio", NULL}, NOW, &count);
     cr_assert_eq(count, 0);
+    scope_index_destroy(&index);
+}
+
+Test(scope_index, tells_scopes_apart_whose_names_run_together_alike) {
+    static const scope_key_t keys[] = {{"ab", "c"},       {"a", "bc"},       {"abc", ""},
+                                       {"abc", NULL},     {"abcdefgh", "i"}, {"abcdefg", "hi"},
+                                       {"abcdefgh", "j"}, {"bbcdefgh", "i"}};
+    enum { KEYS = sizeof keys / sizeof *keys };
+    scope_index_t *index = scope_index_new();
+    active_t *all[KEYS];
+    size_t count;
+    candidate_t candidate = s_candidate("a");
+    for (size_t i = 0; i < KEYS; i++) {
+        cr_assert_null(scope_index_find(index, &keys[i], "a"), "key %zu", i);
+        all[i] = scope_index_add(index, &candidate, &keys[i], 1);
+    }
+    for (size_t i = 0; i < KEYS; i++) {
+        scope_index_active(index, &keys[i], NOW, &count);
+        cr_assert_eq(count, 1);
+        cr_assert_eq(scope_index_find(index, &keys[i], "a"), all[i]);
+    }
+    scope_index_destroy(&index);
+}
+
+Test(scope_index, takes_the_longest_names) {
+    char target[64], symbol[33];
+    scope_index_t *index = scope_index_new();
+    memset(target, 'T', sizeof target - 1);
+    memset(symbol, 'S', sizeof symbol - 1);
+    target[sizeof target - 1] = symbol[sizeof symbol - 1] = '\0';
+    candidate_t candidate = s_candidate("a");
+    active_t *active = scope_index_add(index, &candidate, &(scope_key_t){target, symbol}, 1);
+    cr_assert_eq(scope_index_find(index, &(scope_key_t){target, symbol}, "a"), active);
+    symbol[31] = 'X';
+    cr_assert_null(scope_index_find(index, &(scope_key_t){target, symbol}, "a"));
+    scope_index_destroy(&index);
+}
+
+/* Up and down through every size at which the list of a scope moves. */
+Test(scope_index, keeps_its_signals_while_a_scope_grows_and_shrinks) {
+    enum { MOST = 200 };
+    scope_index_t *index = scope_index_new();
+    active_t *all[MOST];
+    char ids[MOST][16];
+    size_t empty = scope_index_bytes(index), first = 0;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < MOST; i++) {
+            snprintf(ids[i], sizeof ids[i], "s%d", i);
+            candidate_t candidate = s_candidate(ids[i]);
+            all[i] = s_add(index, "X", &candidate);
+            cr_assert_eq(s_count(index, "X", NOW), (size_t)i + 1);
+            cr_assert_eq(scope_index_find(index, SCOPE("X"), ids[i / 2]), all[i / 2]);
+        }
+        cr_assert_gt(scope_index_bytes(index), empty);
+        for (int i = MOST; i-- > 0;) {
+            cr_assert_eq(scope_index_find(index, SCOPE("X"), ids[i / 2]), all[i / 2]);
+            scope_index_remove(index, &all[i]);
+            cr_assert_eq(s_count(index, "X", NOW), (size_t)i);
+        }
+        cr_assert_eq(scope_index_scopes(index), 0);
+        first = round == 0 ? scope_index_bytes(index) : first;
+    }
+    cr_assert_eq(scope_index_bytes(index), first, "memory that is not given back");
     scope_index_destroy(&index);
 }
 
