@@ -83,7 +83,7 @@ struct actor_s {
     void *state;
     bus_client_t *client;
     void *pipe;
-    int pipe_fd, bus_fd;
+    poll_fixed_t fixed;
 
     phase_t phase;
     bool failed;

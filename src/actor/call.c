@@ -5,8 +5,6 @@
 #include "tables.gen.h"
 #include <stdlib.h>
 
-enum { ANSWER_WAIT_MS = 1000 };
-
 call_t *call_new(actor_t *self, const Envelope *envelope, const rpc_t *rpc) {
     call_t *call = self->spare_calls;
     if (call) {
@@ -48,17 +46,12 @@ void call_keep(actor_t *self, call_t *call) {
     self->open_call_count++;
 }
 
-/* An answer must leave. The broker always reads on, so a full pipe to it is waited for, within a bound. */
 static err_t s_send(actor_t *self, const call_t *call, const message_t *message, const void *value) {
     Envelope answer = Envelope_init_zero;
     answer.correlation_id = call->envelope.message_id;
     answer.outcome = call->outcome;
     answer.answer_recorded = call->answer_recorded;
-    const char *topic = call->envelope.reply_topic;
-    err_t err = bus_client_send_message(self->client, topic, &answer, message, value);
-    if (err == ERR_OVERLOADED && bus_client_wait_writable(self->client, ANSWER_WAIT_MS))
-        err = bus_client_send_message(self->client, topic, &answer, message, value);
-    return err;
+    return bus_client_send_message(self->client, call->envelope.reply_topic, &answer, message, value);
 }
 
 static void s_send_fault(actor_t *self, const call_t *call, const Fault *fault) {

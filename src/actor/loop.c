@@ -52,7 +52,7 @@ static void s_run_timers(actor_t *self) {
 static bool s_read_bus(actor_t *self) {
     bus_message_t message;
     for (int i = 0; i < ACTOR_BATCH && !self->failed; i++) {
-        err_t err = bus_client_recv(self->client, &message, 0);
+        err_t err = bus_client_next(self->client, &message);
         if (err == ERR_AGAIN)
             return false;
         if (err == OK) {
@@ -91,27 +91,28 @@ static bool s_drained(actor_t *self) {
 }
 
 static void s_loop(actor_t *self) {
-    int ready = POLL_PIPE | POLL_BUS;
+    int ready = POLL_PIPE | POLL_SOCKET | POLL_INBOX;
     for (;;) {
         atomic_store_explicit(&self->handle->last_turn_us, clock_mono_us(), memory_order_relaxed);
         self->counters.turns++;
         if (ready & POLL_PIPE)
             s_read_control(self);
         s_run_timers(self);
-        bool again = ready & POLL_BUS && s_read_bus(self);
+        if (ready & POLL_SOCKET)
+            bus_client_socket_ready(self->client);
+        bool again = ready & (POLL_SOCKET | POLL_INBOX) && s_read_bus(self);
         if (self->klass->batch_end && !self->failed)
             self->klass->batch_end(self);
         if (poll_set_dispatch(&self->polls, self))
             again = true;
         if (self->failed || s_drained(self))
             break;
-        int more = again ? POLL_BUS : 0;
-        ready = more | poll_set_wait(&self->polls, self->pipe_fd, self->bus_fd, again ? 0 : s_wait_ms(self));
+        int more = again ? POLL_INBOX : 0;
+        ready = more | poll_set_wait(&self->polls, &self->fixed, again ? 0 : s_wait_ms(self));
     }
 }
 
-/* Once the unsubscription is acknowledged, what was forwarded to this actor before lies at hand: it is refused
- * here, and the broker refuses what comes later. */
+/* What was sent to this actor before lies at hand: it is refused here, and what comes later finds no taker. */
 static void s_refuse_last_commands(actor_t *self) {
     actor_unsubscribe_commands(self);
     bus_message_t message;
@@ -141,8 +142,9 @@ static err_t s_open(actor_t *self) {
     self->client = bus_client_new();
     if (!self->client)
         return ERR_NO_SUBSCRIBER;
-    self->pipe_fd = poll_set_zmq_fd(self->pipe);
-    self->bus_fd = poll_set_zmq_fd(bus_client_zmq_socket(self->client));
+    self->fixed = (poll_fixed_t){.pipe = poll_set_zmq_fd(self->pipe),
+                                 .socket = bus_client_socket_fd(self->client),
+                                 .inbox = bus_client_inbox_fd(self->client)};
     return OK;
 }
 

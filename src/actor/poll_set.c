@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <zmq.h>
 
-enum { FIXED = 2, FIRST_CAPACITY = 8 };
+enum { FIXED = 3, FIRST_CAPACITY = 8 };
 
 void poll_set_free(poll_set_t *self) {
     free(self->entries);
@@ -95,11 +95,12 @@ static short s_poll_events(const poll_entry_t *entry) {
     return events;
 }
 
-int poll_set_wait(poll_set_t *self, int pipe_fd, int bus_fd, int timeout_ms) {
+int poll_set_wait(poll_set_t *self, const poll_fixed_t *fixed, int timeout_ms) {
     self->fds = realloc(self->fds, (FIXED + self->count) * sizeof *self->fds);
     assert_always(self->fds);
-    self->fds[0] = (struct pollfd){.fd = pipe_fd, .events = POLLIN};
-    self->fds[1] = (struct pollfd){.fd = bus_fd, .events = POLLIN};
+    self->fds[0] = (struct pollfd){.fd = fixed->pipe, .events = POLLIN};
+    self->fds[1] = (struct pollfd){.fd = fixed->socket, .events = POLLIN};
+    self->fds[2] = (struct pollfd){.fd = fixed->inbox, .events = POLLIN};
     for (size_t i = 0; i < self->count; i++) {
         const poll_entry_t *entry = &self->entries[i];
         self->fds[FIXED + i] = (struct pollfd){.fd = entry->fd, .events = s_poll_events(entry)};
@@ -114,7 +115,8 @@ int poll_set_wait(poll_set_t *self, int pipe_fd, int bus_fd, int timeout_ms) {
     }
     if (rc <= 0)
         return 0;
-    return (self->fds[0].revents ? POLL_PIPE : 0) | (self->fds[1].revents ? POLL_BUS : 0);
+    return (self->fds[0].revents ? POLL_PIPE : 0) | (self->fds[1].revents ? POLL_SOCKET : 0) |
+           (self->fds[2].revents ? POLL_INBOX : 0);
 }
 
 bool poll_set_dispatch(poll_set_t *self, actor_t *actor) {

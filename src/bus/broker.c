@@ -1,12 +1,8 @@
-/* The broker's thread.
+/* The broker's thread, by which events reach all their subscribers.
  *
- * It takes a batch from PULL, forwards it, then reads the subscriptions that have come and acknowledges them.
- * Commands and replies leave through one XPUB, events through another; a client is connected to both. The reason: a
- * full subscriber must refuse a command (XPUB_NODROP) but lose an event alone, and an XPUB that has once dropped
- * for a subscriber leaves it out in silence until it has caught up, so the two cannot share a socket.
- *
- * Envelopes are opened only for an answer of the broker's own. It waits with poll(2) on ZMQ_FD, which is right
- * because a socket is read until it has nothing more before each wait. */
+ * It takes a batch from PULL, forwards it through an XPUB, then reads the subscriptions that have come and acknowledges
+ * them. It waits with poll(2) on ZMQ_FD, which is right because a socket is read until it has nothing more before each
+ * wait. */
 #include "bus/broker.h"
 
 #include "base/buf.h"
@@ -15,7 +11,7 @@
 #include "base/log.h"
 #include "bus/fault.h"
 #include "bus/frames.h"
-#include "bus/takers.h"
+#include "bus/post.h"
 #include "tables.gen.h"
 #include <czmq.h>
 #include <poll.h>
@@ -29,12 +25,11 @@ typedef atomic_uint_fast64_t counter_t;
 
 struct bus_s {
     pthread_t thread;
-    void *parent;                           /* control, the starter's end */
-    void *control, *in, *commands, *events; /* the broker thread's */
-    takers_t takers;
+    void *parent;                /* control, the starter's end */
+    void *control, *in, *events; /* the broker thread's */
     frames_t batch[BATCH];
     int64_t warned_us;
-    counter_t forwarded, no_subscriber, overloaded, replies_dropped, events_dropped, malformed;
+    counter_t forwarded, events_dropped, malformed;
 };
 
 static atomic_int s_hwm; /* of the running bus; 0: none runs */
@@ -56,61 +51,8 @@ static void s_warn(bus_t *self, const char *msg, const char *topic) {
     log_warning(msg, LOG_STR("topic", topic));
 }
 
-/* Sends a Fault to the asker of a command that cannot be delivered. */
-static void s_refuse(bus_t *self, frames_t *command, err_t err) {
-    Envelope asked;
-    if (frames_envelope(command, &asked) != OK) {
-        s_count(&self->malformed);
-        return;
-    }
-    if (!asked.reply_topic[0])
-        return;
-    Fault fault = Fault_init_zero;
-    fault_fill(&fault, err);
-    buf_t payload = BUF_INIT;
-    Envelope answer = Envelope_init_zero;
-    answer.message_id = ids_next();
-    answer.correlation_id = asked.message_id;
-    frames_t frames;
-    if (!MESSAGE_SET(answer.schema, FAULT_SCHEMA) ||
-        message_encode(Fault_message(), &fault, &payload) != OK ||
-        frames_make(&frames, asked.reply_topic, &answer, payload.data, payload.size) != OK) {
-        log_error("a refusal could not be encoded", LOG_STR("topic", frames_topic(command)));
-    } else if (frames_send(&frames, self->commands) != OK) {
-        s_count(&self->replies_dropped);
-        frames_close(&frames);
-    }
-    buf_free(&payload);
-    message_release(Fault_message(), &fault);
-}
-
-static void s_forward_command(bus_t *self, frames_t *frames) {
-    if (!takers_have(&self->takers, frames_topic(frames))) {
-        s_count(&self->no_subscriber);
-        s_refuse(self, frames, ERR_NO_SUBSCRIBER);
-    } else if (frames_send(frames, self->commands) == OK) {
-        s_count(&self->forwarded);
-        return;
-    } else {
-        s_count(&self->overloaded);
-        s_warn(self, "a component is full, its commands are refused", frames_topic(frames));
-        s_refuse(self, frames, ERR_OVERLOADED);
-    }
-    frames_close(frames);
-}
-
-static void s_forward_reply(bus_t *self, frames_t *frames) {
-    if (frames_send(frames, self->commands) == OK) {
-        s_count(&self->forwarded);
-        return;
-    }
-    s_count(&self->replies_dropped);
-    s_warn(self, "an asker is full, its replies are dropped", frames_topic(frames));
-    frames_close(frames);
-}
-
 /* Tried without loss first, to learn that somebody is full; then sent to all others. */
-static void s_forward_event(bus_t *self, frames_t *frames) {
+static void s_forward(bus_t *self, frames_t *frames) {
     s_count(&self->forwarded);
     if (frames_send(frames, self->events) == OK)
         return;
@@ -122,16 +64,8 @@ static void s_forward_event(bus_t *self, frames_t *frames) {
     zmq_setsockopt(self->events, ZMQ_XPUB_NODROP, &(int){1}, sizeof(int));
 }
 
-static void s_forward(bus_t *self, frames_t *frames) {
-    switch (frames_topic(frames)[0]) {
-    case 'c': s_forward_command(self, frames); break;
-    case 'i': s_forward_reply(self, frames); break;
-    default: s_forward_event(self, frames); break;
-    }
-}
-
 /* An acknowledgement that finds its subscriber full is lost; the client asks again. */
-static void s_acknowledge(void *socket, const char *topic, size_t length) {
+static void s_acknowledge(bus_t *self, const char *topic, size_t length) {
     char text[BUS_TOPIC_SIZE];
     if (length >= sizeof text)
         return;
@@ -139,39 +73,20 @@ static void s_acknowledge(void *socket, const char *topic, size_t length) {
     text[length] = '\0';
     frames_t frames;
     if (frames_make(&frames, text, &(Envelope)Envelope_init_zero, NULL, 0) == OK &&
-        frames_send(&frames, socket) != OK)
+        frames_send(&frames, self->events) != OK)
         frames_close(&frames);
 }
 
-/* The prefix's length when the subscription begins with it, else 0. */
-static size_t s_begins(const char *topic, size_t length, const char *prefix) {
-    size_t wanted = strlen(prefix);
-    return length > wanted && memcmp(topic, prefix, wanted) == 0 ? wanted : 0;
-}
-
-static void s_apply_subscription(bus_t *self, void *socket, bool begins, const char *topic, size_t length) {
-    size_t off = s_begins(topic, length, BUS_OFF_PREFIX);
-    if (begins && s_begins(topic, length, BUS_ACK_PREFIX))
-        s_acknowledge(socket, topic, length);
-    else if (socket != self->commands)
-        return; /* known from the other socket already */
-    else if (off && begins)
-        takers_remove(&self->takers, topic + off, length - off);
-    else if (begins)
-        takers_add(&self->takers, topic, length);
-    else
-        takers_remove(&self->takers, topic, length);
-}
-
-/* Reads a socket's subscription messages to their end: 1 or 0, then the prefix. */
-static void s_read_subscriptions(bus_t *self, void *socket) {
+/* Reads the subscription messages to their end: 1 or 0, then the prefix. */
+static void s_read_subscriptions(bus_t *self) {
+    static const size_t ack_length = sizeof BUS_ACK_PREFIX - 1;
     zmq_msg_t message;
     zmq_msg_init(&message);
-    while (zmq_msg_recv(&message, socket, ZMQ_DONTWAIT) >= 0) {
+    while (zmq_msg_recv(&message, self->events, ZMQ_DONTWAIT) >= 0) {
         const char *bytes = zmq_msg_data(&message);
         size_t size = zmq_msg_size(&message);
-        if (size > 0)
-            s_apply_subscription(self, socket, bytes[0] == 1, bytes + 1, size - 1);
+        if (size > ack_length + 1 && bytes[0] == 1 && memcmp(bytes + 1, BUS_ACK_PREFIX, ack_length) == 0)
+            s_acknowledge(self, bytes + 1, size - 1);
     }
     zmq_msg_close(&message);
 }
@@ -197,8 +112,7 @@ static void s_forward_batch(bus_t *self) {
         count = s_take_batch(self);
         for (int i = 0; i < count; i++)
             s_forward(self, &self->batch[i]);
-        s_read_subscriptions(self, self->commands);
-        s_read_subscriptions(self, self->events);
+        s_read_subscriptions(self);
     } while (count == BATCH);
 }
 
@@ -215,7 +129,6 @@ static void *s_run(void *argument) {
     log_set_component("bus");
     struct pollfd fds[] = {{.fd = s_fd(self->control), .events = POLLIN},
                            {.fd = s_fd(self->in), .events = POLLIN},
-                           {.fd = s_fd(self->commands), .events = POLLIN},
                            {.fd = s_fd(self->events), .events = POLLIN}};
     char stop;
     while (zmq_recv(self->control, &stop, sizeof stop, ZMQ_DONTWAIT) < 0) {
@@ -266,9 +179,7 @@ static void s_free(bus_t **self_p) {
         zmq_close(self->control);
     s_unbind(&self->parent, BUS_CONTROL_ENDPOINT);
     s_unbind(&self->in, BUS_IN_ENDPOINT);
-    s_unbind(&self->commands, BUS_COMMANDS_ENDPOINT);
     s_unbind(&self->events, BUS_EVENTS_ENDPOINT);
-    takers_free(&self->takers);
     free(self);
     *self_p = NULL;
 }
@@ -280,14 +191,14 @@ err_t bus_start_sized(bus_t **self_p, int hwm) {
     zsys_init();
     zsys_handler_set(NULL); /* signals are main's */
     self->in = s_bind(ZMQ_PULL, BUS_IN_ENDPOINT, hwm / 2);
-    self->commands = s_bind(ZMQ_XPUB, BUS_COMMANDS_ENDPOINT, hwm / 2);
     self->events = s_bind(ZMQ_XPUB, BUS_EVENTS_ENDPOINT, hwm / 2);
-    if (!self->in || !self->commands || !self->events || !s_connect_control(self) ||
+    if (!self->in || !self->events || !s_connect_control(self) ||
         pthread_create(&self->thread, NULL, s_run, self) != 0) {
         log_error("the bus could not start", LOG_STR("reason", zmq_strerror(zmq_errno())));
         s_free(&self);
         return ERR_INTERNAL;
     }
+    post_reset_counts();
     atomic_store(&s_hwm, hwm);
     *self_p = self;
     return OK;
@@ -310,19 +221,25 @@ void bus_stop(bus_t **self_p) {
     s_free(self_p);
 }
 
-static void s_metric(ComponentStatus *out, const char *name, const char *help, const counter_t *counter) {
-    status_add_metric(out, "counter", name, help, (double)atomic_load((counter_t *)counter), NULL, NULL);
+static void s_metric(ComponentStatus *out, const char *name, const char *help, uint64_t value) {
+    status_add_metric(out, "counter", name, help, (double)value, NULL, NULL);
+}
+
+static uint64_t s_get(const counter_t *counter) {
+    return atomic_load((counter_t *)counter);
 }
 
 void bus_describe(const bus_t *self, ComponentStatus *out) {
+    post_counts_t post = post_counts();
     snprintf(out->name, sizeof out->name, "bus");
     status_set(out, "running", NULL);
-    s_metric(out, "forwarded_total", "Messages passed on.", &self->forwarded);
-    s_metric(out, "no_subscriber_total", "Commands that no component took.", &self->no_subscriber);
-    s_metric(out, "overloaded_total", "Commands refused because the component was full.", &self->overloaded);
+    s_metric(out, "forwarded_total", "Messages passed on.", s_get(&self->forwarded) + post.delivered);
+    s_metric(out, "no_subscriber_total", "Commands that no component took.", post.no_subscriber);
+    s_metric(out, "overloaded_total", "Commands refused because the component was full.", post.overloaded);
     s_metric(out, "replies_dropped_total", "Replies dropped because the asker was full.",
-             &self->replies_dropped);
+             post.replies_dropped);
     s_metric(out, "events_dropped_total", "Times that a subscriber was found full; it then lost events.",
-             &self->events_dropped);
-    s_metric(out, "malformed_total", "Frames that were no message.", &self->malformed);
+             s_get(&self->events_dropped));
+    s_metric(out, "malformed_total", "Frames that were no message.",
+             s_get(&self->malformed) + post.malformed);
 }

@@ -1,20 +1,21 @@
 /* The bus: publish and subscribe between the threads of this process, without losing the first message.
  *
- * One broker thread owns a PULL socket, to which every client pushes, and two XPUB sockets, to which every client
- * subscribes: one for commands and replies, one for events. It acknowledges each subscription before the call that
- * made it returns, so a subscription is in force for every message sent after; and it knows who listens: a command
- * that nobody takes is answered NO_SUBSCRIBER at once. A message is three frames: topic, Envelope, payload.
+ * Every client has an inbox, into which commands and replies are put by those who send them; a command that nobody
+ * takes is answered NO_SUBSCRIBER at once. Events go by a broker thread, which owns a PULL socket, to which every client
+ * pushes, and an XPUB socket, to which every client subscribes. It acknowledges each subscription before the call that
+ * made it returns, so a subscription is in force for every event sent after. A message is three frames: topic,
+ * Envelope, payload.
  *
  * Topics (each ends where a delimiter ends it, so that no name is a prefix of another):
- *   cmd/<component>/<Rpc>   commands; a component subscribes to cmd/<component>/
+ *   cmd/<component>/<Rpc>   commands; a component, and no other, subscribes to cmd/<component>/
  *   evt/<domain>/<Name>     events; anybody subscribes
  *   inbox/<hex>/            replies to one client
- * A subscription that ends in a slash takes all below it, the empty one takes all, any other takes exactly that
- * topic: evt/job/1 does not take evt/job/10.
+ * A subscription to events that ends in a slash takes all below it, the empty one takes all, any other takes exactly
+ * that topic: evt/job/1 does not take evt/job/10.
  *
- * A full subscriber (BUS_HWM messages behind) is not waited for: a command is answered OVERLOADED, an event is
- * dropped for it and counted; who must miss nothing reads the store. From one sender to one receiver, commands
- * and replies keep their order, and so do events; a reply and an event may overtake each other. */
+ * A full receiver (BUS_HWM messages behind) is not waited for: a command is answered OVERLOADED, a reply is dropped and
+ * counted, an event is dropped for it and counted; who must miss nothing reads the store. From one sender to one
+ * receiver, commands and replies keep their order, and so do events; those and events may overtake each other. */
 #pragma once
 
 #include "base/err.h"
@@ -39,7 +40,7 @@ ERR_MUST_USE
 err_t bus_start_sized(bus_t **self_p, int hwm);
 /* Stops it; every client must be gone. */
 void bus_stop(bus_t **self_p);
-/* The broker's state and counters (forwarded, no_subscriber, overloaded, dropped) into a zeroed struct, which is
+/* Its state and counters (forwarded, no_subscriber, overloaded, dropped) into a zeroed struct, which is
  * freed with message_release. Any thread. */
 void bus_describe(const bus_t *self, ComponentStatus *out);
 
@@ -57,16 +58,18 @@ void bus_message_close(bus_message_t *self);
 bus_client_t *bus_client_new(void); /* NULL when the bus is not running */
 void bus_client_destroy(bus_client_t **self_p);
 const char *bus_client_inbox(const bus_client_t *self);
-void *bus_client_zmq_socket(const bus_client_t *self); /* the receiving socket, for polling */
+/* For polling: readable when events, or commands and replies, came since bus_client_recv found nothing. */
+int bus_client_socket_fd(const bus_client_t *self);
+int bus_client_inbox_fd(const bus_client_t *self);
 /* When these return, the change is in force: no message sent after misses it. What an unsubscribed prefix has
- * brought before is still received. ERR_DEADLINE_EXCEEDED when the
+ * brought before is still received. A client takes the commands of one component at most. ERR_DEADLINE_EXCEEDED when the
  * broker did not acknowledge within 5 s. */
 ERR_MUST_USE
 err_t bus_client_subscribe(bus_client_t *self, const char *prefix);
 void bus_client_unsubscribe(bus_client_t *self, const char *prefix);
 
-/* Sends without waiting. message_id is filled in when 0. `payload` is an encoded message. ERR_OVERLOADED when the
- * broker is BUS_HWM messages behind. */
+/* Sends without waiting. message_id is filled in when 0. `payload` is an encoded message. ERR_OVERLOADED: an event, and
+ * the broker is BUS_HWM messages behind. */
 ERR_MUST_USE
 err_t bus_client_send(bus_client_t *self, const char *topic, Envelope *envelope, const void *payload,
                       size_t payload_size);

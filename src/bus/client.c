@@ -1,4 +1,4 @@
-/* A thread's access to the bus: a PUSH to send, an XSUB to receive, an inbox.
+/* A thread's access to the bus: a PUSH and an XSUB for events, an inbox for commands and replies.
  *
  * XSUB, not SUB: that one would drop the messages at hand that a prefix just unsubscribed from had brought.
  *
@@ -10,17 +10,26 @@
 #include "bus/broker.h"
 #include "bus/fault.h"
 #include "bus/frames.h"
+#include "bus/inbox.h"
+#include "bus/post.h"
 
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "tables.gen.h"
 #include <czmq.h>
+#include <poll.h>
 
 struct bus_client_s {
+    char inbox_topic[32];          /* "inbox/<16 hex>/" */
+    char commands[BUS_TOPIC_SIZE]; /* the prefix of those that are taken; "" = none */
+    inbox_t *inbox;
+    bool inbox_last; /* the last message came from there: the socket is next, when it has something */
     void *push, *sub;
-    char inbox[32]; /* "inbox/<16 hex>/" */
-    buf_t encoded;  /* the payload under construction, memory kept */
+    int sub_fd;        /* tells that something happened to sub, which then is to be read to its end */
+    bool sub_is_empty; /* it was read to its end, and sub_fd has told nothing since */
+    int unlooked;      /* messages received since sub_fd was looked at */
+    buf_t encoded;     /* the payload under construction, memory kept */
 
     uint64_t acks;  /* asked for so far */
     frames_t *kept; /* what came while an acknowledgement was awaited */
@@ -32,7 +41,7 @@ enum {
     FOREVER_MS = 1 << 30,
     ACK_ATTEMPTS = 20,
     ACK_ATTEMPT_MS = 250,
-    XPUBS = 2 /* each acknowledges for itself */
+    LOOK_EVERY = 64 /* messages, of an inbox that is never empty */
 };
 
 static int s_timeout_ms(int64_t deadline_us) {
@@ -43,35 +52,24 @@ static int s_timeout_ms(int64_t deadline_us) {
     return left_ms > FOREVER_MS ? FOREVER_MS : (int)left_ms;
 }
 
-/* A zmq_msg_t may not be copied as bytes; it is moved. */
-static void s_move(frames_t *to, frames_t *from) {
-    zmq_msg_t *const target[] = {&to->topic, &to->envelope, &to->payload};
-    zmq_msg_t *const source[] = {&from->topic, &from->envelope, &from->payload};
-    for (int i = 0; i < 3; i++) {
-        zmq_msg_init(target[i]);
-        zmq_msg_move(target[i], source[i]);
-        zmq_msg_close(source[i]);
-    }
-}
-
 static void s_keep(bus_client_t *self, frames_t *frames) {
     if (self->kept_count == self->kept_capacity) {
         size_t capacity = self->kept_capacity ? self->kept_capacity * 2 : 16;
         frames_t *grown = malloc(capacity * sizeof *grown);
         assert_always(grown);
         for (size_t i = self->kept_next; i < self->kept_count; i++)
-            s_move(&grown[i], &self->kept[i]);
+            frames_move(&grown[i], &self->kept[i]);
         free(self->kept);
         self->kept = grown;
         self->kept_capacity = capacity;
     }
-    s_move(&self->kept[self->kept_count++], frames);
+    frames_move(&self->kept[self->kept_count++], frames);
 }
 
 static bool s_take_kept(bus_client_t *self, frames_t *frames) {
     if (self->kept_next == self->kept_count)
         return false;
-    s_move(frames, &self->kept[self->kept_next++]);
+    frames_move(frames, &self->kept[self->kept_next++]);
     if (self->kept_next == self->kept_count)
         self->kept_next = self->kept_count = 0;
     return true;
@@ -93,8 +91,7 @@ static err_t s_recv_socket(bus_client_t *self, frames_t *frames, int64_t deadlin
 
 static err_t s_await_acks(bus_client_t *self, const char *topic) {
     int64_t deadline_us = clock_mono_us() + ACK_ATTEMPT_MS * 1000;
-    int missing = XPUBS;
-    while (missing > 0) {
+    for (bool found = false; !found;) {
         frames_t frames;
         err_t err = s_recv_socket(self, &frames, deadline_us);
         if (err == ERR_PROTOCOL)
@@ -105,8 +102,7 @@ static err_t s_await_acks(bus_client_t *self, const char *topic) {
             s_keep(self, &frames);
             continue;
         }
-        if (strcmp(frames_topic(&frames), topic) == 0)
-            missing--;
+        found = strcmp(frames_topic(&frames), topic) == 0;
         frames_close(&frames);
     }
     return OK;
@@ -117,6 +113,7 @@ static err_t s_change(bus_client_t *self, char subscribe, const char *prefix, si
     char bytes[1 + BUS_TOPIC_SIZE];
     if (size >= sizeof bytes)
         return ERR_INTERNAL;
+    self->sub_is_empty = false; /* sending may take away what sub_fd was to tell */
     bytes[0] = subscribe;
     memcpy(bytes + 1, prefix, size);
     return zmq_send(self->sub, bytes, 1 + size, ZMQ_DONTWAIT) >= 0 ? OK : ERR_INTERNAL;
@@ -127,7 +124,7 @@ static err_t s_settle(bus_client_t *self) {
     err_t err = ERR_AGAIN;
     for (int i = 0; i < ACK_ATTEMPTS && err == ERR_AGAIN; i++) {
         char topic[64];
-        snprintf(topic, sizeof topic, BUS_ACK_PREFIX "%s%" PRIu64 "/", self->inbox, ++self->acks);
+        snprintf(topic, sizeof topic, BUS_ACK_PREFIX "%s%" PRIu64 "/", self->inbox_topic, ++self->acks);
         err = s_change(self, 1, topic, strlen(topic));
         if (err == OK)
             err = s_await_acks(self, topic);
@@ -145,36 +142,43 @@ static size_t s_subscription_size(const char *prefix) {
     return length == 0 || prefix[length - 1] == '/' ? length : length + 1;
 }
 
+static bool s_is_commands(const char *prefix) {
+    return strncmp(prefix, "cmd/", 4) == 0;
+}
+
+static err_t s_take_commands(bus_client_t *self, const char *prefix) {
+    if (*self->commands || !MESSAGE_SET(self->commands, prefix))
+        return ERR_INTERNAL;
+    post_add(prefix, self->inbox);
+    return OK;
+}
+
 err_t bus_client_subscribe(bus_client_t *self, const char *prefix) {
+    if (s_is_commands(prefix))
+        return s_take_commands(self, prefix);
     err_t err = s_change(self, 1, prefix, s_subscription_size(prefix));
     return err == OK ? s_settle(self) : err;
 }
 
-/* Commands are declined first, and acknowledged as declined, while they can still be received. */
-static err_t s_unsubscribe_commands(bus_client_t *self, const char *prefix) {
-    char off[BUS_TOPIC_SIZE];
-    int length = snprintf(off, sizeof off, BUS_OFF_PREFIX "%s", prefix);
-    if (length >= (int)sizeof off)
-        return ERR_INTERNAL;
-    err_t err = s_change(self, 1, off, (size_t)length);
-    if (err == OK)
-        err = s_settle(self);
-    if (err == OK)
-        err = s_change(self, 0, off, (size_t)length);
-    return err;
+static void s_leave_commands(bus_client_t *self) {
+    if (*self->commands)
+        post_remove(self->commands, self->inbox);
+    *self->commands = '\0';
 }
 
 void bus_client_unsubscribe(bus_client_t *self, const char *prefix) {
-    err_t err = strncmp(prefix, "cmd/", 4) == 0 ? s_unsubscribe_commands(self, prefix) : OK;
-    if (err == OK)
-        err = s_change(self, 0, prefix, s_subscription_size(prefix));
+    if (s_is_commands(prefix)) {
+        s_leave_commands(self);
+        return;
+    }
+    err_t err = s_change(self, 0, prefix, s_subscription_size(prefix));
     if (err == OK)
         err = s_settle(self);
     if (err != OK)
         log_error("the bus did not acknowledge", LOG_STR("unsubscribed", prefix), LOG_ERRT(err));
 }
 
-static void *s_connect(int type, int hwm, const char *const *endpoints) {
+static void *s_connect(int type, int hwm, const char *endpoint) {
     void *socket = zmq_socket(zsys_init(), type);
     if (!socket)
         return NULL;
@@ -184,13 +188,18 @@ static void *s_connect(int type, int hwm, const char *const *endpoints) {
     int receive_hwm = hwm / 2;
     zmq_setsockopt(socket, ZMQ_SNDHWM, &send_hwm, sizeof send_hwm);
     zmq_setsockopt(socket, ZMQ_RCVHWM, &receive_hwm, sizeof receive_hwm);
-    for (; *endpoints; endpoints++) {
-        if (zmq_connect(socket, *endpoints) != 0) {
-            zmq_close(socket);
-            return NULL;
-        }
+    if (zmq_connect(socket, endpoint) != 0) {
+        zmq_close(socket);
+        return NULL;
     }
     return socket;
+}
+
+static int s_zmq_fd(void *socket) {
+    int fd = -1;
+    size_t size = sizeof fd;
+    assert_always(zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0);
+    return fd;
 }
 
 bus_client_t *bus_client_new(void) {
@@ -199,12 +208,16 @@ bus_client_t *bus_client_new(void) {
         return NULL;
     bus_client_t *self = calloc(1, sizeof *self);
     assert_always(self);
-    snprintf(self->inbox, sizeof self->inbox, "inbox/%016" PRIx64 "/", ids_random64());
-    self->push = s_connect(ZMQ_PUSH, hwm, (const char *const[]){BUS_IN_ENDPOINT, NULL});
-    self->sub =
-        s_connect(ZMQ_XSUB, hwm, (const char *const[]){BUS_COMMANDS_ENDPOINT, BUS_EVENTS_ENDPOINT, NULL});
-    if (!self->push || !self->sub || bus_client_subscribe(self, self->inbox) != OK)
+    snprintf(self->inbox_topic, sizeof self->inbox_topic, "inbox/%016" PRIx64 "/", ids_random64());
+    self->push = s_connect(ZMQ_PUSH, hwm, BUS_IN_ENDPOINT);
+    self->sub = s_connect(ZMQ_XSUB, hwm, BUS_EVENTS_ENDPOINT);
+    self->inbox = inbox_new((size_t)hwm);
+    if (self->push && self->sub && self->inbox) {
+        self->sub_fd = s_zmq_fd(self->sub);
+        post_add(self->inbox_topic, self->inbox);
+    } else {
         bus_client_destroy(&self);
+    }
     return self;
 }
 
@@ -212,6 +225,9 @@ void bus_client_destroy(bus_client_t **self_p) {
     bus_client_t *self = *self_p;
     if (!self)
         return;
+    s_leave_commands(self);
+    post_remove(self->inbox_topic, self->inbox);
+    inbox_destroy(&self->inbox);
     if (self->push)
         zmq_close(self->push);
     if (self->sub)
@@ -226,11 +242,21 @@ void bus_client_destroy(bus_client_t **self_p) {
 }
 
 const char *bus_client_inbox(const bus_client_t *self) {
-    return self->inbox;
+    return self->inbox_topic;
 }
 
-void *bus_client_zmq_socket(const bus_client_t *self) {
-    return self->sub;
+int bus_client_socket_fd(const bus_client_t *self) {
+    return self->sub_fd;
+}
+
+int bus_client_inbox_fd(const bus_client_t *self) {
+    return inbox_fd(self->inbox);
+}
+
+/* A send looks only now and then whether the broker has read on; the poll does look. */
+static bool s_has_room(bus_client_t *self) {
+    zmq_pollitem_t item = {.socket = self->push, .events = ZMQ_POLLOUT};
+    return zmq_poll(&item, 1, 0) > 0;
 }
 
 err_t bus_client_send(bus_client_t *self, const char *topic, Envelope *envelope, const void *payload,
@@ -241,9 +267,12 @@ err_t bus_client_send(bus_client_t *self, const char *topic, Envelope *envelope,
     err_t err = frames_make(&frames, topic, envelope, payload, payload_size);
     if (err != OK)
         return err;
+    if (topic[0] != 'e') {
+        post_send(&frames);
+        return OK;
+    }
     err = frames_send(&frames, self->push);
-    /* A send looks only now and then whether the broker has read on; the poll does look. */
-    if (err == ERR_OVERLOADED && bus_client_wait_writable(self, 0))
+    if (err == ERR_OVERLOADED && s_has_room(self))
         err = frames_send(&frames, self->push);
     if (err != OK)
         frames_close(&frames);
@@ -264,41 +293,81 @@ err_t bus_client_send_message(bus_client_t *self, const char *topic, Envelope *e
     return err;
 }
 
-bool bus_client_wait_writable(bus_client_t *self, int timeout_ms) {
-    zmq_pollitem_t item = {.socket = self->push, .events = ZMQ_POLLOUT};
-    return zmq_poll(&item, 1, timeout_ms) > 0;
+static err_t s_read_socket(bus_client_t *self, frames_t *frames) {
+    if (self->sub_is_empty)
+        return ERR_AGAIN;
+    err_t err = frames_recv(frames, self->sub, ZMQ_DONTWAIT);
+    while (err == OK && s_is_ack(frames)) { /* of an attempt given up */
+        frames_close(frames);
+        err = frames_recv(frames, self->sub, ZMQ_DONTWAIT);
+    }
+    self->sub_is_empty = err == ERR_AGAIN;
+    return err;
+}
+
+/* In turn, so that neither keeps the other from being read. */
+static err_t s_read_any(bus_client_t *self, frames_t *frames) {
+    if (s_take_kept(self, frames))
+        return OK;
+    err_t err = self->inbox_last ? s_read_socket(self, frames) : ERR_AGAIN;
+    self->inbox_last = err == ERR_AGAIN && inbox_take(self->inbox, frames);
+    if (self->inbox_last)
+        return OK;
+    return err == ERR_AGAIN ? s_read_socket(self, frames) : err;
+}
+
+/* Until the time is over; 0 looks whether there is something. */
+static void s_wait(bus_client_t *self, int timeout_ms) {
+    struct pollfd fds[] = {{.fd = inbox_fd(self->inbox), .events = POLLIN},
+                           {.fd = self->sub_fd, .events = POLLIN}};
+    if (poll(fds, sizeof fds / sizeof *fds, timeout_ms) > 0 && fds[1].revents)
+        self->sub_is_empty = false;
+    self->unlooked = 0;
 }
 
 static err_t s_recv_frames(bus_client_t *self, frames_t *frames, int64_t deadline_us) {
-    if (s_take_kept(self, frames))
-        return OK;
-    err_t err = s_recv_socket(self, frames, deadline_us);
-    while (err == OK && s_is_ack(frames)) { /* of an attempt given up */
-        frames_close(frames);
-        err = s_recv_socket(self, frames, deadline_us);
+    if (self->unlooked++ == LOOK_EVERY)
+        s_wait(self, 0);
+    err_t err = s_read_any(self, frames);
+    for (int timeout_ms = 1; err == ERR_AGAIN && timeout_ms > 0; err = s_read_any(self, frames)) {
+        timeout_ms = deadline_us ? s_timeout_ms(deadline_us) : 0;
+        s_wait(self, timeout_ms);
     }
     return err;
+}
+
+static err_t s_open(frames_t *received, bus_message_t *message) {
+    err_t err = frames_envelope(received, &message->envelope);
+    if (err != OK) {
+        frames_close(received);
+        return err;
+    }
+    frames_t *frames = malloc(sizeof *frames);
+    assert_always(frames);
+    frames_move(frames, received);
+    message->frames = frames;
+    message->topic = frames_topic(frames);
+    message->payload = zmq_msg_data(&frames->payload);
+    message->payload_size = zmq_msg_size(&frames->payload);
+    return OK;
 }
 
 err_t bus_client_recv(bus_client_t *self, bus_message_t *message, int64_t deadline_us) {
     *message = (bus_message_t){0};
     frames_t received;
     err_t err = s_recv_frames(self, &received, deadline_us);
-    if (err != OK)
-        return err;
-    err = frames_envelope(&received, &message->envelope);
-    if (err != OK) {
-        frames_close(&received);
-        return err;
-    }
-    frames_t *frames = malloc(sizeof *frames);
-    assert_always(frames);
-    s_move(frames, &received);
-    message->frames = frames;
-    message->topic = frames_topic(frames);
-    message->payload = zmq_msg_data(&frames->payload);
-    message->payload_size = zmq_msg_size(&frames->payload);
-    return OK;
+    return err == OK ? s_open(&received, message) : err;
+}
+
+void bus_client_socket_ready(bus_client_t *self) {
+    self->sub_is_empty = false;
+}
+
+err_t bus_client_next(bus_client_t *self, bus_message_t *message) {
+    *message = (bus_message_t){0};
+    frames_t received;
+    err_t err = s_read_any(self, &received);
+    return err == OK ? s_open(&received, message) : err;
 }
 
 void bus_message_close(bus_message_t *self) {
@@ -341,7 +410,7 @@ static err_t s_await(bus_client_t *self, uint64_t message_id, int64_t deadline_u
 static err_t s_request(bus_client_t *self, const char *topic, const rpc_t *rpc, Envelope *envelope,
                        const void *request, void *response, Fault *fault) {
     envelope->message_id = 0;
-    if (!MESSAGE_SET(envelope->reply_topic, self->inbox))
+    if (!MESSAGE_SET(envelope->reply_topic, bus_client_inbox(self)))
         return ERR_INTERNAL;
     err_t err = bus_client_send_message(self, topic, envelope, rpc->request(), request);
     if (err != OK)

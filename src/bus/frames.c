@@ -50,6 +50,16 @@ void frames_close(frames_t *self) {
     zmq_msg_close(&self->payload);
 }
 
+void frames_move(frames_t *to, frames_t *from) {
+    zmq_msg_t *const target[] = {&to->topic, &to->envelope, &to->payload};
+    zmq_msg_t *const source[] = {&from->topic, &from->envelope, &from->payload};
+    for (int i = 0; i < 3; i++) {
+        zmq_msg_init(target[i]);
+        zmq_msg_move(target[i], source[i]);
+        zmq_msg_close(source[i]);
+    }
+}
+
 static bool s_topic_valid(zmq_msg_t *topic) {
     size_t size = zmq_msg_size(topic);
     const char *text = zmq_msg_data(topic);

@@ -7,16 +7,12 @@
 #include "bus/bus.h"
 #include <zmq.h>
 
-#define BUS_IN_ENDPOINT       "inproc://bus.in"
-#define BUS_COMMANDS_ENDPOINT "inproc://bus.commands"
-#define BUS_EVENTS_ENDPOINT   "inproc://bus.events"
+#define BUS_IN_ENDPOINT     "inproc://bus.in"
+#define BUS_EVENTS_ENDPOINT "inproc://bus.events"
 
 /* What a client subscribes to after a change of its subscriptions; the broker answers on it when it has seen it,
  * and a pipe keeps its order, so the change is in force by then. See client.c. */
 #define BUS_ACK_PREFIX "ack/"
-/* Put before a command prefix and subscribed to, it says that no more commands are taken, while those that were
- * forwarded before still arrive. Unsubscribing alone takes effect inside the XPUB before the broker knows of it. */
-#define BUS_OFF_PREFIX "off/"
 
 typedef struct {
     zmq_msg_t topic, envelope, payload;
@@ -27,6 +23,8 @@ ERR_MUST_USE
 err_t frames_make(frames_t *self, const char *topic, const Envelope *envelope, const void *payload,
                   size_t payload_size);
 void frames_close(frames_t *self);
+/* A zmq_msg_t may not be copied as bytes. `to` is uninitialised, `from` is closed. */
+void frames_move(frames_t *to, frames_t *from);
 
 /* Receives one message. ERR_AGAIN: nothing there (in RCVTIMEO, or at once with ZMQ_DONTWAIT). ERR_PROTOCOL: it
  * had another form and was dropped. */
