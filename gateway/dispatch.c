@@ -12,6 +12,7 @@
 #include "routes.gen.h"
 #include "tables.gen.h"
 #include <civetweb.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_DEADLINE_MS 5000
@@ -262,4 +263,15 @@ void dispatch_refuse(exchange_t *self, err_t err, const char *reason) {
     exchange_fail(self, &fault);
     log_set_request(NULL, NULL);
     message_release(Fault_message(), &fault);
+}
+
+void dispatch_refuse_method(exchange_t *self, const char *uri) {
+    char path[URI_DECODED_MAX];
+    Fault fault = Fault_init_zero;
+    if (snprintf(path, sizeof path, "%.*s", (int)strcspn(uri, "?#"), uri) >= (int)sizeof path)
+        path[0] = '\0';
+    self->path = path;
+    err_t err = s_find_route(self, &fault);
+    message_release(Fault_message(), &fault);
+    dispatch_refuse(self, err == OK ? ERR_METHOD_NOT_ALLOWED : err, NULL);
 }

@@ -148,10 +148,8 @@ static bool s_read_value(decoder_t *self, const field_t *field, void *slot, cons
     case FIELD_JSON: return s_read_json(self, field, slot, path, first);
     case FIELD_MESSAGE: return s_read_message(self, field, slot, path, first);
     case FIELD_TIMESTAMP:
-        if (first == JSON_NUMBER) {
-            rules_put_seconds(slot, self->reader.text, self->reader.length, s_report(self, path));
-            return true;
-        }
+        if (first != JSON_EVENT_STRING)
+            return s_wrong_kind(self, path, first, "an RFC 3339 time as a string");
         break;
     case FIELD_STRING:
     case FIELD_ENUM:
@@ -218,7 +216,12 @@ static bool s_read_element(decoder_t *self, const field_t *field, void *element,
     return s_read_value(self, field, element, path, first);
 }
 
-static void s_too_many(decoder_t *self, const path_t *path, size_t limit, size_t count) {
+static void s_check_count(decoder_t *self, const field_t *field, const path_t *path, size_t limit,
+                          size_t count) {
+    size_t least = field->rule->min_items;
+    if (count < least)
+        report_problem(s_report(self, path), "must have at least %zu item%s, got %zu", least,
+                       least == 1 ? "" : "s", count);
     if (count > limit)
         report_problem(s_report(self, path), "must have at most %zu items, got %zu", limit, count);
 }
@@ -237,7 +240,7 @@ static bool s_read_list(decoder_t *self, const field_t *field, void *value, cons
         if (element ? !s_read_element(self, field, element, &here, first) : !json_skip(&self->reader, first))
             return false;
     }
-    s_too_many(self, path, limit, count);
+    s_check_count(self, field, path, limit, count);
     return true;
 }
 
@@ -288,7 +291,7 @@ static bool s_read_map(decoder_t *self, const field_t *field, void *value, const
         if (event == JSON_ERROR || !s_read_entry(self, field, value, path))
             return false;
     }
-    s_too_many(self, path, slot_limit(field), count);
+    s_check_count(self, field, path, slot_limit(field), count);
     return true;
 }
 

@@ -19,7 +19,7 @@ static void s_write_json(const field_t *field, const char *text, buf_t *out) {
 
 static void s_write_time(const field_t *field, int64_t ms, buf_t *out) {
     char text[CLOCK_RFC3339_SIZE + 2];
-    if (!ms && field->cardinality == CARDINALITY_IMPLICIT) {
+    if (!ms && field->cardinality == CARDINALITY_IMPLICIT && !field->rule->required) {
         buf_append(out, "null", 4);
         return;
     }

@@ -33,10 +33,8 @@ static bool s_put(const field_t *field, void *slot, const char *text, size_t siz
     switch (field->type) {
     case FIELD_BOOL: return s_put_bool(slot, text, size, report);
     case FIELD_STRING:
-    case FIELD_ENUM: return rules_put_text(field, slot, text, size, report);
     case FIELD_TIMESTAMP:
-        return s_is_number(text, size) ? rules_put_seconds(slot, text, size, report)
-                                       : rules_put_text(field, slot, text, size, report);
+    case FIELD_ENUM: return rules_put_text(field, slot, text, size, report);
     case FIELD_JSON:
     case FIELD_BYTES:
     case FIELD_MESSAGE:

@@ -58,7 +58,7 @@ struct field_rule_s {
     bool has_min, has_max;
     double min, max;
     uint32_t min_length, max_length; /* 0 = none */
-    uint32_t max_items;              /* 0 = none */
+    uint32_t min_items, max_items;   /* of a list that is given; 0 = none */
     const char *charset;             /* "A-Z0-9._^-" for messages; NULL = any */
     const uint64_t *charset_map;     /* the same as 256 bits; NULL = any */
     const char *words;               /* "buy|sell|hold", NULL = any */

@@ -159,16 +159,6 @@ bool rules_put_number(const field_t *field, void *slot, const char *text, size_t
 
 /* --- times ----------------------------------------------------------------------------------- */
 
-bool rules_put_seconds(void *slot, const char *text, size_t length, report_t report) {
-    const double latest = 253402300800.0; /* 10000-01-01: later has no four-digit year */
-    double seconds;
-    if (!json_read_number(text, length, &seconds) || fabs(seconds) >= latest)
-        return report_problem(report, "must be an RFC 3339 time or seconds since the epoch, got %.*s",
-                              s_shown(text, length), text);
-    *(int64_t *)slot = (int64_t)llround(seconds * 1000.0);
-    return true;
-}
-
 static bool s_put_time(void *slot, const char *text, size_t length, report_t report) {
     if (clock_parse_ms(text, length, slot))
         return true;

@@ -26,9 +26,6 @@ bool report_problem(report_t report, const char *format, ...) __attribute__((for
 /* Puts a number, given as JSON number text, into `slot` by the field's type and range. */
 bool rules_put_number(const field_t *field, void *slot, const char *text, size_t length, report_t report);
 
-/* Puts milliseconds of a number of seconds. */
-bool rules_put_seconds(void *slot, const char *text, size_t length, report_t report);
-
 /* Stores text in `slot`: a char array of field->size, or a new string behind a pointer. False when it does
  * not fit or holds a NUL. */
 bool rules_store_text(const field_t *field, void *slot, const char *text, size_t length, report_t report);

@@ -26,7 +26,9 @@ static bool s_times_make_sense(const admission_t *self, const RouteSignalRequest
                      ADMISSION_AHEAD_MS / 1000, latest);
         ok = false;
     }
-    if (request->has_timestamp && request->has_expiry_time && request->expiry_time < request->timestamp) {
+    /* One that has expired by now is told so, whenever it was made. */
+    if (request->has_timestamp && request->has_expiry_time && request->expiry_time < request->timestamp &&
+        request->expiry_time > self->now_ms) {
         problems_add(problems, "expiry_time", "must not be before timestamp");
         ok = false;
     }

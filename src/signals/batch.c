@@ -2,8 +2,8 @@
 #include "signals/batch.h"
 
 #include "base/ids.h"
+#include "base/json_hash.h"
 #include "signals/dedup.h"
-#include "signals/json_hash.h"
 #include <stdlib.h>
 #include <string.h>
 

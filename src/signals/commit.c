@@ -74,11 +74,10 @@ bool commit_outcome_unknown(err_t err) {
 }
 
 static void s_on_written(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
-    (void)fault;
     signals_t *state = actor_state(actor);
     flush_t *flush = context;
     s_end_write(actor);
-    flush_settle(flush, err, response);
+    flush_settle(flush, err, response, err == ERR_STORE_UNAVAILABLE ? fault->message : NULL);
     route_t *rest = flush_take_rest(flush);
     if (rest)
         s_requeue(state, rest);

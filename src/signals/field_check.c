@@ -2,7 +2,7 @@
 #include "signals/field_check.h"
 
 #include "base/ids.h"
-#include "signals/json_hash.h"
+#include "base/json_hash.h"
 #include "tables.gen.h"
 #include <math.h>
 #include <string.h>

@@ -22,7 +22,7 @@
 
 enum {
     UNITS_MOST = 4096,     /* of a write: the store takes no more */
-    PREFETCH = 16,         /* signals ahead */
+    PREFETCH = 32,         /* signals ahead */
     OPS_MOST = 8192,       /* of a write: no further signal is added */
     KEYED_OPS_MOST = 60000 /* of one unit, whose ops are named in 16 bits */
 };
@@ -511,14 +511,14 @@ static void s_settle_item(signal_stats_t *stats, item_t *item, int64_t microseco
 }
 
 static void s_settle_route(signal_stats_t *stats, route_t *route, int64_t now_us, err_t err,
-                           const StoreWritten *written) {
+                           const StoreWritten *written, const char *why) {
     bool conflicted = false;
-    route->failure = err;
+    route_fail(route, err, why);
     for (item_t *item = route->items; item < route->items + route->count; item++) {
         if (item->state != ITEM_WRITING && (item->state != ITEM_OPEN || err == OK))
             continue;
         if (err != OK)
-            item_refuse(item, err, NULL);
+            item_refuse(item, err, route->failure_why);
         else if (item->unit >= written->units_count)
             item_refuse(item, ERR_INTERNAL, NULL);
         else
@@ -528,10 +528,10 @@ static void s_settle_route(signal_stats_t *stats, route_t *route, int64_t now_us
     route->attempts += conflicted;
 }
 
-void flush_settle(flush_t *self, err_t err, const StoreWritten *written) {
+void flush_settle(flush_t *self, err_t err, const StoreWritten *written, const char *why) {
     signal_stats_t *stats = self->state->stats;
     int64_t now_us = clock_mono_us();
     signal_stats_note(stats, TALLY_SUPERSEDED, journal_settle(&self->journal, err == OK ? written : NULL));
     for (route_t *route = self->first_route; route; route = route->next)
-        s_settle_route(stats, route, now_us, err, written);
+        s_settle_route(stats, route, now_us, err, written, why);
 }

@@ -20,8 +20,8 @@ size_t flush_signals(const flush_t *self); /* to be stored */
 
 /* The write, to be sent; once. */
 store_write_t *flush_take_write(flush_t *self);
-/* When it is answered (`written` NULL: nothing is stored): index and items are settled. */
-void flush_settle(flush_t *self, err_t err, const StoreWritten *written);
+/* When it is answered (`written` NULL: nothing is stored): index and items are settled. `why` not, or NULL. */
+void flush_settle(flush_t *self, err_t err, const StoreWritten *written, const char *why);
 /* The last request, when it has more signals than there was room for and waits for nothing else; else NULL. It is no
  * longer the flush's. */
 route_t *flush_take_rest(flush_t *self);

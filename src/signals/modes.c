@@ -2,6 +2,7 @@
 #include "signals/modes.h"
 
 #include "message/message.h"
+#include "signals/rules/candidate.h"
 #include "tables.gen.h"
 #include <string.h>
 
@@ -17,6 +18,17 @@ void modes_free(modes_t *self) {
     self->known = false;
 }
 
+/* A signal without a symbol is about each of data.symbols: one of them is enough. */
+static bool s_names(const Signal *signal, const char *symbol) {
+    candidate_scopes_t scopes;
+    bool named = false;
+    candidate_scopes(signal, &scopes);
+    for (size_t i = 0; i < scopes.count && !named; i++)
+        named = scopes.keys[i].symbol && strcmp(scopes.keys[i].symbol, symbol) == 0;
+    candidate_scopes_free(&scopes);
+    return named;
+}
+
 /* A scope holds for a signal that has all that it names; none at all holds for everything. */
 static bool s_holds_for(const Mode *mode, const Signal *signal) {
     const ModeScope *scope = &mode->scope;
@@ -24,7 +36,7 @@ static bool s_holds_for(const Mode *mode, const Signal *signal) {
         return true;
     return (!scope->has_source || strcmp(scope->source, signal->source) == 0) &&
            (!scope->has_target || strcmp(scope->target, signal->target) == 0) &&
-           (!scope->has_symbol || (signal->has_symbol && strcmp(scope->symbol, signal->symbol) == 0));
+           (!scope->has_symbol || s_names(signal, scope->symbol));
 }
 
 static bool s_reduces(const Signal *signal) {

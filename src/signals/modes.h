@@ -18,8 +18,9 @@ typedef struct { /* begins as {0} */
 void modes_apply(modes_t *self, const SystemState *state);
 void modes_free(modes_t *self);
 
-/* OK; ERR_STORE_UNAVAILABLE (nothing is known yet); ERR_SYSTEM_STOPPED; ERR_TRADING_HALTED; ERR_TRADING_REDUCING (a mode that holds for the signal admits only sell
- * and hold). Of several modes the strictest decides. `mode` is set to the one that refuses, NULL when it is not
- * one. */
+/* OK; ERR_STORE_UNAVAILABLE (nothing is known yet); ERR_SYSTEM_STOPPED; ERR_TRADING_HALTED; ERR_TRADING_REDUCING (a mode
+ * that holds for the signal admits only sell and hold). A signal without a symbol is in the scope of each symbol that
+ * its data.symbols names. Of several modes the strictest decides. `mode` is set to the one that refuses, NULL when it
+ * is not one. */
 ERR_MUST_USE
 err_t modes_check(const modes_t *self, const Signal *signal, const Mode **mode);

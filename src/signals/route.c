@@ -36,8 +36,15 @@ void route_destroy(route_t **self_p) {
         free(item->signal.decision); /* holds no pointers */
         item_drop_verdict(item);
     }
+    free(self->failure_why);
     free(self);
     *self_p = NULL;
+}
+
+void route_fail(route_t *self, err_t err, const char *why) {
+    self->failure = err;
+    if (err != OK && !self->failure_why) /* the first one may already be the reason of an item */
+        self->failure_why = message_strdup(why);
 }
 
 void item_refuse(item_t *self, err_t err, const char *reason) {

@@ -55,6 +55,7 @@ struct route_s {
     double routing_time;       /* seconds */
     unsigned attempts;         /* writes so far that conflicted */
     err_t failure;             /* of the store, for the request as a whole */
+    char *failure_why;         /* in the store's words; NULL = the code's sentence */
     size_t lookups;            /* under way */
     uint32_t active;           /* of a simulated one: active signals in its scopes */
     const Decision *unopposed; /* borrowed: of items without a verdict */
@@ -69,7 +70,10 @@ void route_destroy(route_t **self_p);
 /* Judges what a request says of item `index`: admission, but not modes. Sets its state to OPEN, LOOKUP or REFUSED. */
 void route_admit(route_t *self, size_t index, const RouteSignalRequest *request, int64_t ttl_ms);
 
-/* Final. `reason` is static text in place of the code's sentence, or NULL. */
+/* The store failed (or not, OK). `why` is copied, or NULL. */
+void route_fail(route_t *self, err_t err, const char *why);
+
+/* Final. `reason` is said in place of the code's sentence: static or as long as the route, or NULL. */
 void item_refuse(item_t *self, err_t err, const char *reason);
 void item_add_detail(item_t *self, const char *field, const char *problem);
 const Decision *item_decision(const route_t *route, const item_t *item);

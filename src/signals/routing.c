@@ -83,6 +83,8 @@ static void s_answer_batch(actor_t *actor, route_t *route) {
         call_retry_after(route->call, RETRY_SECONDS);
         if (!state->loaded)
             call_explain(route->call, route->failure, SIGNALS_NOT_LOADED);
+        else if (route->failure_why)
+            call_explain(route->call, route->failure, "%s", route->failure_why);
         call_fail(actor, &route->call, route->failure);
         return;
     }

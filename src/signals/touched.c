@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "base/ids.h"
-#include "signals/json_hash.h"
+#include "base/json_hash.h"
 #include <stdlib.h>
 #include <string.h>
 

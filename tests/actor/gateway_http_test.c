@@ -183,6 +183,20 @@ Test(gateway_http, a_known_path_with_another_method_is_405_with_allow) {
     cr_expect_str_eq(raw_header(&s_reply, "Allow"), "POST, OPTIONS");
 }
 
+Test(gateway_http, a_method_that_nobody_knows_is_405_with_allow) {
+    const char *const methods[] = {"BREW", "TRACE", "get"};
+    char request[128];
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        snprintf(request, sizeof request, "%s /health?a=1 HTTP/1.1\r\nHost: a\r\n\r\n", methods[i]);
+        s_send(request);
+        s_expect(405, "METHOD_NOT_ALLOWED");
+        cr_expect_str_eq(raw_header(&s_reply, "Allow"), "GET, HEAD, OPTIONS");
+        cr_expect_str_eq(raw_header(&s_reply, "Connection"), "close");
+    }
+    s_send("BREW /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
+    s_expect(404, "ROUTE_NOT_FOUND");
+}
+
 Test(gateway_http, options_tells_the_methods) {
     s_ask("OPTIONS", "/api/v1/tasks", "Origin: http://a.example\r\nAccess-Control-Request-Method: GET\r\n",
           NULL);
@@ -195,9 +209,13 @@ Test(gateway_http, options_tells_the_methods) {
 }
 
 Test(gateway_http, what_is_not_http_is_refused_as_json) {
-    const char *const requests[] = {"BREW /health HTTP/1.1\r\nHost: a\r\n\r\n", "GET\r\n\r\n",
+    const char *const requests[] = {"GET\r\n\r\n",
+                                    "BREW\r\n\r\n",
+                                    "BREW /health\r\n\r\n",
+                                    "BREW health HTTP/1.1\r\n\r\n",
                                     "GET /health HTTP/1.1\r\nbroken header\r\n\r\n",
-                                    "GET health HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\nx\r\n\r\n"};
+                                    "GET health HTTP/1.1\r\nHost: a\r\n\r\n",
+                                    "\r\n\r\nx\r\n\r\n"};
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
         s_send(requests[i]);
         cr_expect(s_reply.status == 400, "%s: %d", requests[i], s_reply.status);

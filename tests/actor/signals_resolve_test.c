@@ -137,6 +137,11 @@ SIGNALS_TEST(a_held_signal_that_loses_is_rejected) {
 SIGNALS_TEST(what_cannot_be_resolved_is_refused) {
     char *id = s_hold(f);
     ResolveConflictsRequest request = s_request("no-such", NULL, NULL);
+    s_refused(f, &request, ERR_NOT_FOUND, "conflict_id");
+    char *named[] = {"no-such"};
+    request = s_request(NULL, NULL, NULL);
+    request.conflict_ids = named;
+    request.conflict_ids_count = 1;
     s_refused(f, &request, ERR_NOT_FOUND, "conflict_ids");
     request = s_request(id, "manual", NULL);
     s_refused(f, &request, ERR_VALIDATION_FAILED, "winner_signal_id");
@@ -147,7 +152,7 @@ SIGNALS_TEST(what_cannot_be_resolved_is_refused) {
     expect_stored(f, "sell", "held", NULL);
     request = s_request(id, NULL, NULL);
     s_resolve_counting(f, &request, 1, 0);
-    s_refused(f, &request, ERR_ALREADY_RESOLVED, "conflict_ids");
+    s_refused(f, &request, ERR_ALREADY_RESOLVED, "conflict_id");
     request = s_request(NULL, NULL, NULL);
     s_resolve_counting(f, &request, 0, 0);
     free(id);

@@ -55,6 +55,8 @@ CASES = [
     ("field name", fields("string itemId = 1;"), "Odd.itemId: name is not snake_case"),
     ("alias", fields('string a = 1 [(rule).aliases = "b"]; string b = 2;'), "the JSON name b is taken by both a and b"),
     ("range", fields("int32 a = 1 [(rule) = {min: 2 max: 1}];"), "Odd.a: rule min is above max"),
+    ("items", fields("repeated string a = 1 [(rule) = {min_items: 2 max_items: 1}];"), "min_items is above max_items"),
+    ("items of one", fields("string a = 1 [(rule).min_items = 1];"), "min_items and max_items do not fit"),
     ("kind", fields('int32 a = 1 [(rule).words = "x"];'), "Odd.a: rule words does not fit"),
     ("timestamp", fields("string a = 1 [(rule).timestamp = true];"), "Odd.a: rule timestamp does not fit"),
     ("synonym", fields('string a = 1 [(rule) = {words: "x" synonyms: "y=z"}];'), '"y=z" must be synonym=word'),

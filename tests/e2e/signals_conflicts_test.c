@@ -111,6 +111,9 @@ Test(held, a_signal_waits_for_the_resolution) {
     cr_expect(json_is_null(rest_at(reply, "data.conflicts.0.resolution")));
     snprintf(body, sizeof body, "{\"conflict_id\":\"%s\",\"winner_signal_id\":\"sell-1\",\"note\":\"ok\"}",
              rest_text(reply, "data.conflicts.0.conflict_id"));
+    reply = rest_post(s_rest, "/api/v1/signals/resolve", "{\"conflict_ids\":[]}"); /* none, not all */
+    cr_expect_status(reply, 400);
+    cr_expect_str_eq(rest_text(reply, "details.0.field"), "conflict_ids");
     reply = rest_post_ok(s_rest, "/api/v1/signals/resolve", body);
     cr_expect_eq(rest_number(reply, "data.resolved"), 1);
     cr_expect_eq(rest_number(reply, "data.failed"), 0);

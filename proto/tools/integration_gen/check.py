@@ -67,8 +67,10 @@ def _rule(contract, field, rule):
         yield "rule min is above max"
     if rule.max_length and rule.min_length > rule.max_length:
         yield "rule min_length is above max_length"
-    if rule.max_items and field.cardinality != "REPEATED":
-        yield "rule max_items does not fit a field that is not repeated"
+    if (rule.min_items or rule.max_items) and field.cardinality != "REPEATED":
+        yield "rules min_items and max_items do not fit a field that is not repeated"
+    if rule.max_items and rule.min_items > rule.max_items:
+        yield "rule min_items is above max_items"
     if rule.omit_unset and field.cardinality != "OPTIONAL":
         yield "rule omit_unset does not fit a field that is not optional"
     if rule.flatten and field.type != "MAP":

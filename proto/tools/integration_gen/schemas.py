@@ -159,6 +159,8 @@ def value(contract, field):
     if field.cardinality != "REPEATED":
         return one
     schema = {"type": "array", "items": one}
+    if field.rule.min_items:
+        schema["minItems"] = field.rule.min_items
     if field.rule.max_items:
         schema["maxItems"] = field.rule.max_items
     return schema

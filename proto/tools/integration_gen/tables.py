@@ -10,7 +10,7 @@ from .check import charset
 
 # Members of field_rule_t that carry over as they are.
 FLAGS = ("required", "ignore_case", "json_object", "output_only", "internal", "lenient", "omit_unset", "flatten")
-LIMITS = ("min_length", "max_length", "max_items")
+LIMITS = ("min_length", "max_length", "min_items", "max_items")
 TEXTS = ("charset", "words", "synonyms", "aliases")
 
 LAYOUT = """\

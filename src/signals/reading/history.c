@@ -3,11 +3,12 @@
  * Both are found side by side. Without filters the total is known, and a page is found by its seq; by symbol, time and
  * seq an index helps. Other filters may make the store look at everything: that goes range by range of seqs, so that
  * others have their turn at the store in between, and within the time that the request has. What was counted is kept
- * (history_totals.h): asked again, it goes on from there. */
+ * (history_totals.h): asked again, it goes on from there, and the page is looked for only where something was found. */
 #include "base/clock.h"
 #include "message/message.h"
 #include "signals/reading/history_query.h"
 #include "signals/reading/history_totals.h"
+#include "signals/reading/history_walk.h"
 #include "signals/signal_row.h"
 #include "signals/stats/stats.h"
 #include "tables.gen.h"
@@ -15,21 +16,10 @@
 #include <string.h>
 
 enum { RETRY_SECONDS = 1, OFFSET_MOST = 10000 /* that the store passes over in one query */ };
-/* How long the store should take for a range; and seqs of one. */
-#define STEP_LEAST_US 15000
-#define STEP_MOST_US  60000
-#define RANGE_LEAST   INT64_C(4096)
-#define RANGE_FIRST   INT64_C(32768)
-#define RANGE_SYMBOL  INT64_C(8388608) /* the first one with a symbol */
-#define RANGE_MOST    INT64_C(1073741824)
-#define MARGIN_US     200000 /* of the deadline, for the answer */
-
-/* Going through the history: seqs `low` to `high`, both included, are ahead. */
-typedef struct {
-    int64_t low, high, range;
-    int64_t from, to; /* the present range */
-    int64_t asked_us;
-} walk_t;
+/* Seqs of the first range. */
+#define RANGE_FIRST  INT64_C(32768)
+#define RANGE_SYMBOL INT64_C(8388608) /* with a symbol */
+#define MARGIN_US    200000           /* of the deadline, for the answer */
 
 /* What signals_seq_bounds says. */
 typedef struct {
@@ -43,11 +33,11 @@ typedef struct {
     ListSignalsRequest request; /* the query borrows from it */
     history_query_t query;
     ListSignalsReply reply;
-    walk_t count, page;
-    int64_t counted;
-    uint64_t totals_age; /* when counting began */
-    int64_t to_skip;     /* rows before the page */
-    bool more;           /* signals follow the page */
+    history_walk_t count, page;
+    history_total_t known; /* what was counted, now or before */
+    uint64_t totals_age;   /* when counting began */
+    int64_t to_skip;       /* rows before the page */
+    bool more;             /* signals follow the page */
 } listing_t;
 
 static signals_t *s_state(actor_t *actor) {
@@ -102,42 +92,15 @@ static bool s_is_all(const history_query_t *query) {
            query->after_seq < 0;
 }
 
-static walk_t s_walk(const history_query_t *query, const bounds_t *bounds, int64_t low, int64_t high) {
+static history_walk_t s_walk(const history_query_t *query, const bounds_t *bounds, int64_t low,
+                             int64_t high) {
     if (low < bounds->first_seq)
         low = bounds->first_seq;
     if (high >= bounds->end_seq)
         high = bounds->end_seq - 1;
     if (high > bounds->last_seq)
         high = bounds->last_seq;
-    return (walk_t){.low = low, .high = high, .range = query->symbol ? RANGE_SYMBOL : RANGE_FIRST};
-}
-
-/* The next range from the one end or the other; false when nothing is ahead. */
-static bool s_next_range(walk_t *self, bool ascending) {
-    if (self->low > self->high)
-        return false;
-    self->from = self->low;
-    self->to = self->high;
-    if (self->high - self->low >= self->range) {
-        if (ascending)
-            self->to = self->low + self->range - 1;
-        else
-            self->from = self->high - self->range + 1;
-    }
-    self->asked_us = clock_mono_us();
-    return true;
-}
-
-static void s_pass_range(walk_t *self, bool ascending) {
-    int64_t took_us = clock_mono_us() - self->asked_us;
-    if (ascending)
-        self->low = self->to + 1;
-    else
-        self->high = self->from - 1;
-    if (took_us < STEP_LEAST_US && self->range < RANGE_MOST)
-        self->range *= 2;
-    else if (took_us > STEP_MOST_US && self->range > RANGE_LEAST)
-        self->range /= 2;
+    return (history_walk_t){.low = low, .high = high, .range = query->symbol ? RANGE_SYMBOL : RANGE_FIRST};
 }
 
 /* ERR_DEADLINE_EXCEEDED: there is no time for another range. */
@@ -185,7 +148,8 @@ static void s_query(actor_t *actor, listing_t *listing, const char *statement, i
                 numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]);
 }
 
-static void s_count_range(actor_t *actor, listing_t *listing, const walk_t *walk, actor_reply_fn *reply) {
+static void s_count_range(actor_t *actor, listing_t *listing, const history_walk_t *walk,
+                          actor_reply_fn *reply) {
     s_query(actor, listing, "signals_count", walk->from - 1, walk->to + 1, 1, 0, reply);
 }
 
@@ -196,12 +160,24 @@ static void s_on_count(actor_t *actor, void *context, err_t err, const void *res
 /* Oldest first, so that what is counted is all up to a seq. */
 static void s_count(actor_t *actor, listing_t *listing) {
     err_t err = s_check_time(listing);
-    if (err == OK && s_next_range(&listing->count, true)) {
+    if (err == OK && history_walk_next(&listing->count, true, clock_mono_us())) {
         s_count_range(actor, listing, &listing->count, s_on_count);
         return;
     }
-    listing->reply.total = listing->counted;
+    listing->reply.total = listing->known.count;
     s_end(actor, listing, err);
+}
+
+/* Of the present range. */
+static void s_note_count(listing_t *listing, int64_t count) {
+    history_total_t *known = &listing->known;
+    known->up_to_seq = listing->count.to;
+    known->count += count;
+    if (!count)
+        return;
+    if (known->first_seq > listing->count.from)
+        known->first_seq = listing->count.from;
+    known->last_seq = listing->count.to;
 }
 
 static void s_on_count(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
@@ -214,20 +190,16 @@ static void s_on_count(actor_t *actor, void *context, err_t err, const void *res
         s_end(actor, listing, err);
         return;
     }
-    listing->counted += count;
-    history_totals_put(s_state(actor)->totals, listing->totals_age, &listing->query, listing->count.to,
-                       listing->counted);
-    s_pass_range(&listing->count, true);
+    s_note_count(listing, count);
+    history_totals_put(s_state(actor)->totals, listing->totals_age, &listing->query, &listing->known);
+    history_walk_pass(&listing->count, true, clock_mono_us());
     s_count(actor, listing);
 }
 
 static void s_begin_count(actor_t *actor, listing_t *listing, const bounds_t *bounds) {
     const history_query_t *query = &listing->query;
-    int64_t up_to_seq;
-    listing->totals_age = history_totals_age(s_state(actor)->totals);
-    history_totals_get(s_state(actor)->totals, query, &up_to_seq, &listing->counted);
-    if (up_to_seq < query->after_seq)
-        up_to_seq = query->after_seq;
+    int64_t up_to_seq =
+        listing->known.up_to_seq < query->after_seq ? query->after_seq : listing->known.up_to_seq;
     listing->count = s_walk(query, bounds, up_to_seq + 1, bounds->last_seq);
     s_count(actor, listing);
 }
@@ -270,7 +242,7 @@ static void s_on_range(actor_t *actor, void *context, err_t err, const void *res
         return;
     }
     listing->to_skip = 0;
-    s_pass_range(&listing->page, listing->query.ascending);
+    history_walk_pass(&listing->page, listing->query.ascending, clock_mono_us());
     s_search(actor, listing);
 }
 
@@ -294,14 +266,15 @@ static void s_on_skipped(actor_t *actor, void *context, err_t err, const void *r
         s_read_range(actor, listing);
     } else {
         listing->to_skip -= count;
-        s_pass_range(&listing->page, listing->query.ascending);
+        history_walk_pass(&listing->page, listing->query.ascending, clock_mono_us());
         s_search(actor, listing);
     }
 }
 
 static void s_search(actor_t *actor, listing_t *listing) {
     err_t err = s_check_time(listing);
-    if (err != OK || !s_next_range(&listing->page, listing->query.ascending))
+    history_walk_skip(&listing->page, &listing->known);
+    if (err != OK || !history_walk_next(&listing->page, listing->query.ascending, clock_mono_us()))
         s_end(actor, listing, err);
     else if (listing->to_skip)
         s_count_range(actor, listing, &listing->page, s_on_skipped);
@@ -333,6 +306,8 @@ static void s_on_bounds(actor_t *actor, void *context, err_t err, const void *re
     bounds_t bounds;
     if (err == OK)
         err = s_read_bounds(response, &bounds);
+    listing->totals_age = history_totals_age(s_state(actor)->totals);
+    listing->known = history_totals_get(s_state(actor)->totals, &listing->query);
     if (err == OK && listing->query.total < 0) {
         listing->waiting++;
         s_begin_count(actor, listing, &bounds);

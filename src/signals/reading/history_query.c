@@ -1,41 +1,66 @@
 /* Filters count for the total, the cursor only for the page. */
 #include "signals/reading/history_query.h"
 
+#include "base/ids.h"
+#include "base/json_hash.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { DEFAULT_LIMIT = 20, CURSOR_DIGITS = 16 };
 
-static bool s_read_cursor(const char *text, bool *ascending, int64_t *seq, int64_t *total) {
-    if ((text[0] != 'a' && text[0] != 'd') || strlen(text) != 1 + 2 * CURSOR_DIGITS ||
-        strspn(text + 1, "0123456789abcdef") != 2 * CURSOR_DIGITS)
+typedef struct {
+    uint64_t seq, total, filters;
+    bool ascending;
+} cursor_t;
+
+static uint64_t s_fold_text(uint64_t hash, const char *text) {
+    return hash_fold(hash, text ? ids_hash64(text, strlen(text) + 1) : 0);
+}
+
+static uint64_t s_fold_number(uint64_t hash, bool present, int64_t number) {
+    return hash_fold(hash_fold(hash, present), present ? (uint64_t)number : 0);
+}
+
+static uint64_t s_hash_filters(const history_query_t *self) {
+    const char *const texts[] = {self->symbol,      self->source, self->target,
+                                 self->signal_type, self->side,   self->status};
+    uint64_t hash = 1;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        hash = s_fold_text(hash, texts[i]);
+    hash = s_fold_number(hash, self->has_from, self->from_ms);
+    hash = s_fold_number(hash, self->has_to, self->to_ms);
+    return s_fold_number(hash, self->after_seq >= 0, self->after_seq);
+}
+
+static bool s_read_cursor(const char *text, cursor_t *cursor) {
+    if ((text[0] != 'a' && text[0] != 'd') || strlen(text) != 1 + 3 * CURSOR_DIGITS ||
+        strspn(text + 1, "0123456789abcdef") != 3 * CURSOR_DIGITS)
         return false;
-    uint64_t values[2];
-    if (sscanf(text + 1, "%16" SCNx64 "%16" SCNx64, &values[0], &values[1]) != 2 || values[0] > INT64_MAX ||
-        values[1] > INT64_MAX)
-        return false;
-    *seq = (int64_t)values[0];
-    *total = (int64_t)values[1];
-    *ascending = text[0] == 'a';
-    return true;
+    cursor->ascending = text[0] == 'a';
+    return sscanf(text + 1, "%16" SCNx64 "%16" SCNx64 "%16" SCNx64, &cursor->seq, &cursor->total,
+                  &cursor->filters) == 3 &&
+           cursor->seq <= INT64_MAX && cursor->total <= INT64_MAX;
 }
 
 static void s_apply_cursor(history_query_t *self, const ListSignalsRequest *request, problems_t *problems) {
-    bool ascending;
-    int64_t seq;
-    if (!s_read_cursor(request->cursor, &ascending, &seq, &self->total)) {
+    cursor_t cursor;
+    if (!s_read_cursor(request->cursor, &cursor)) {
         problems_add(problems, "cursor", "must be the next_cursor of a page");
         return;
     }
-    if (ascending != self->ascending)
-        problems_add(problems, "cursor", "belongs to the order %s", ascending ? "asc" : "desc");
+    if (cursor.ascending != self->ascending)
+        problems_add(problems, "cursor", "belongs to the order %s", cursor.ascending ? "asc" : "desc");
+    if (cursor.filters != s_hash_filters(self))
+        problems_add(problems, "cursor",
+                     "belongs to other filters: repeat those of the page that it came with");
     if (self->offset)
         problems_add(problems, "offset", "must be left out with a cursor");
-    if (ascending && seq > self->page_after_seq)
-        self->page_after_seq = seq;
-    else if (!ascending)
-        self->page_before_seq = seq;
+    self->total = (int64_t)cursor.total;
+    if (cursor.ascending && (int64_t)cursor.seq > self->page_after_seq)
+        self->page_after_seq = (int64_t)cursor.seq;
+    else if (!cursor.ascending)
+        self->page_before_seq = (int64_t)cursor.seq;
 }
 
 static int64_t s_after_seq(const ListSignalsRequest *request) {
@@ -74,6 +99,7 @@ err_t history_query_make(history_query_t *self, const ListSignalsRequest *reques
 
 void history_query_cursor(const history_query_t *self, uint64_t last_seq, int64_t total,
                           char out[HISTORY_QUERY_CURSOR_SIZE]) {
-    snprintf(out, HISTORY_QUERY_CURSOR_SIZE, "%c%0*" PRIx64 "%0*" PRIx64, self->ascending ? 'a' : 'd',
-             CURSOR_DIGITS, last_seq, CURSOR_DIGITS, (uint64_t)total);
+    snprintf(out, HISTORY_QUERY_CURSOR_SIZE, "%c%0*" PRIx64 "%0*" PRIx64 "%0*" PRIx64,
+             self->ascending ? 'a' : 'd', CURSOR_DIGITS, last_seq, CURSOR_DIGITS, (uint64_t)total,
+             CURSOR_DIGITS, s_hash_filters(self));
 }

@@ -10,7 +10,7 @@ enum { KEPT = 256 };
 
 typedef struct {
     char *key; /* NULL: free */
-    int64_t up_to_seq, count;
+    history_total_t known;
     uint64_t used;
 } total_t;
 
@@ -75,31 +75,27 @@ static total_t *s_find(history_totals_t *self, const char *key) {
     return oldest;
 }
 
-void history_totals_get(history_totals_t *self, const history_query_t *query, int64_t *up_to_seq,
-                        int64_t *count) {
+history_total_t history_totals_get(history_totals_t *self, const history_query_t *query) {
     const char *key = s_key(self, query);
     total_t *total = s_find(self, key);
-    bool known = !query->status && total->key && strcmp(total->key, key) == 0;
-    *up_to_seq = known ? total->up_to_seq : 0;
-    *count = known ? total->count : 0;
-    if (known)
-        total->used = ++self->clock;
+    if (query->status || !total->key || strcmp(total->key, key) != 0)
+        return (history_total_t)HISTORY_TOTAL_NONE;
+    total->used = ++self->clock;
+    return total->known;
 }
 
-void history_totals_put(history_totals_t *self, uint64_t age, const history_query_t *query, int64_t up_to_seq,
-                        int64_t count) {
+void history_totals_put(history_totals_t *self, uint64_t age, const history_query_t *query,
+                        const history_total_t *known) {
     if (query->status || age != self->age)
         return;
     const char *key = s_key(self, query);
     total_t *total = s_find(self, key);
     if (!total->key || strcmp(total->key, key) != 0) {
         free(total->key);
-        *total = (total_t){.key = strdup(key)};
+        *total = (total_t){.key = strdup(key), .known = HISTORY_TOTAL_NONE};
         assert_always(total->key);
     }
     total->used = ++self->clock;
-    if (up_to_seq < total->up_to_seq)
-        return;
-    total->up_to_seq = up_to_seq;
-    total->count = count;
+    if (known->up_to_seq >= total->known.up_to_seq)
+        total->known = *known;
 }

@@ -20,6 +20,7 @@ typedef struct {
     call_t *call;
     char **ids; /* named, each once; none: all that are open */
     size_t id_count;
+    bool by_id; /* named by conflict_id alone */
     settle_t settle;
     size_t next_dispute; /* whose members are to be read; */
     size_t next_signal;  /* from this one on */
@@ -52,13 +53,14 @@ static void s_fail(actor_t *actor, resolve_t *self, err_t err) {
 
 static err_t s_check_named(resolve_t *self) {
     const docket_t *docket = &self->settle.docket;
+    const char *field = self->by_id ? "conflict_id" : "conflict_ids";
     err_t err = OK;
     for (size_t i = 0; i < self->id_count; i++) {
         bool found = false;
         for (size_t k = 0; k < docket->count && !found; k++)
             found = strcmp(docket->disputes[k]->conflict.conflict_id, self->ids[i]) == 0;
         if (!found) {
-            call_problem(self->call, "conflict_ids", "there is no conflict %s", self->ids[i]);
+            call_problem(self->call, field, "there is no conflict %s", self->ids[i]);
             err = ERR_NOT_FOUND;
         }
     }
@@ -67,7 +69,7 @@ static err_t s_check_named(resolve_t *self) {
             err = ERR_ALREADY_RESOLVED;
     for (size_t k = 0; k < docket->count && err == ERR_ALREADY_RESOLVED; k++)
         if (docket->disputes[k]->conflict.resolution)
-            call_problem(self->call, "conflict_ids", "conflict %s was resolved before",
+            call_problem(self->call, field, "conflict %s was resolved before",
                          docket->disputes[k]->conflict.conflict_id);
     return err;
 }
@@ -291,6 +293,7 @@ static void s_add_id(resolve_t *self, const char *id) {
 static void s_take_ids(resolve_t *self, const ResolveConflictsRequest *request) {
     self->ids = calloc(request->conflict_ids_count + 1u, sizeof *self->ids);
     assert_always(self->ids);
+    self->by_id = request->has_conflict_id && !request->conflict_ids_count;
     if (request->has_conflict_id)
         s_add_id(self, request->conflict_id);
     for (size_t i = 0; i < request->conflict_ids_count; i++)

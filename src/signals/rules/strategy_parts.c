@@ -2,8 +2,8 @@
 #include "signals/rules/strategy_parts.h"
 
 #include "base/ids.h"
+#include "base/json_hash.h"
 #include "message/message.h"
-#include "signals/json_hash.h"
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>

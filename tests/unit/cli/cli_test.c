@@ -122,11 +122,13 @@ Test(print, as_json_header_and_payload_are_one_object, .timeout = 10) {
 Test(print, a_payload_that_is_json_already_is_taken_as_it_is, .timeout = 10) {
     received_t message = s_signal();
     free(message.payload);
-    message.payload = strdup("{\"strength\":0.5,\"symbol\":\"X\"}");
+    message.payload =
+        strdup("{\"strength\":0.5,\"symbol\":\"X\",\"timestamp\":\"2026-01-05T01:30:00.123Z\"}");
     message.payload_size = strlen(message.payload);
     buf_t out = BUF_INIT;
     print_json(&message, &out);
-    cr_expect(strstr(buf_str(&out), "\"payload\":{\"strength\":0.5,\"symbol\":\"X\"}}"), "%s", buf_str(&out));
+    cr_expect(strstr(buf_str(&out), "\"payload\":{\"strength\":0.5,\"symbol\":\"X\",\"timestamp\""), "%s",
+              buf_str(&out));
     buf_clear(&out);
     print_line(&message, &out);
     cr_expect(strstr(buf_str(&out), " X strength=0.500"), "%s", buf_str(&out));

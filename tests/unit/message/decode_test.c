@@ -152,14 +152,16 @@ Test(decode, synonyms_become_the_word_they_mean) {
     }
 }
 
-Test(decode, times_are_rfc3339_or_seconds) {
-    RouteSignalRequest r =
-        s_read_route("\"timestamp\":1767576600.25,\"expiry_time\":\"2026-01-05T01:30:00Z\"");
+Test(decode, times_are_rfc3339_and_nothing_else) {
+    RouteSignalRequest r = s_read_route(
+        "\"timestamp\":\"2026-01-05T09:30:00.25+08:00\",\"expiry_time\":\"2026-01-05T01:30:00Z\"");
     cr_assert_eq(r.timestamp, INT64_C(1767576600250));
     cr_assert_eq(r.expiry_time, INT64_C(1767576600000));
     s_release(&r);
-    s_route("\"timestamp\":1e15", "timestamp: must be an RFC 3339 time or seconds since the epoch, got 1e15");
-    s_route("\"timestamp\":false", "timestamp: must be a string, got false");
+    s_route("\"timestamp\":1767576600.25", "timestamp: must be an RFC 3339 time as a string, got a number");
+    s_route("\"timestamp\":false", "timestamp: must be an RFC 3339 time as a string, got false");
+    s_route("\"timestamp\":\"1767576600\"",
+            "timestamp: must be an RFC 3339 time such as 2026-01-05T09:30:00Z, got \"1767576600\"");
 }
 
 Test(decode, free_form_json_is_kept_compact_and_bounded) {
@@ -203,6 +205,13 @@ Test(decode, problems_of_nested_values_carry_their_path) {
                      "conflict_ids[3]: must not be empty");
     cr_assert_str_eq(s_problems(ResolveConflictsRequest_message(), "{\"conflict_ids\":\"a\"}"),
                      "conflict_ids: must be an array, got a string");
+}
+
+Test(decode, an_empty_list_is_not_the_same_as_none) {
+    cr_assert_str_eq(s_problems(ResolveConflictsRequest_message(), "{\"conflict_ids\":[]}"),
+                     "conflict_ids: must have at least 1 item, got 0");
+    cr_assert_str_eq(s_problems(ResolveConflictsRequest_message(), "{\"conflict_ids\":null}"), "");
+    cr_assert_str_eq(s_problems(ResolveConflictsRequest_message(), "{}"), "");
 }
 
 Test(decode, lists_are_bounded) {

@@ -87,6 +87,11 @@ Test(encode, times_are_rfc3339_and_an_unset_one_is_null) {
     s_field_is(&signal, "expiry_time", "null");
 }
 
+Test(encode, a_required_time_may_be_1970) {
+    Signal signal = {.timestamp = 0};
+    s_field_is(&signal, "timestamp", "\"1970-01-01T00:00:00.000Z\"");
+}
+
 Test(encode, a_number_that_json_lacks_is_null) {
     Signal signal = {.strength = NAN};
     s_field_is(&signal, "strength", "null");

@@ -125,6 +125,8 @@ static void s_value(maker_t *self, const field_t *field, void *slot) {
 
 static void s_list(maker_t *self, const field_t *field, void *value) {
     size_t count = dice_roll(self->dice, 4);
+    if (count < field->rule->min_items)
+        count = field->rule->min_items;
     char *list = message_list(count, field->size);
     *(void **)((char *)value + field->offset) = list;
     *(pb_size_t *)(void *)((char *)value + field->count_offset) = (pb_size_t)count;
@@ -166,7 +168,9 @@ static void s_fill(maker_t *self, const message_t *message, void *value) {
             continue;
         if (nests && self->depth >= DEPTH_MAX && !field->rule->required && !entry)
             continue;
-        bool may_miss = field->cardinality != CARDINALITY_IMPLICIT && !field->rule->required && !entry;
+        bool may_miss = field->cardinality != CARDINALITY_IMPLICIT && !field->rule->required &&
+                        !field->rule->min_items &&
+                        !entry; /* a list that is left out is written as an empty one */
         if (may_miss && dice_roll(self->dice, 3) == 0)
             continue;
         if (field->cardinality == CARDINALITY_ONEOF && member_set)

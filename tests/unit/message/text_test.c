@@ -53,7 +53,7 @@ Test(text, parameters_land_in_their_fields) {
     s_set(&request, "symbol", "600519.SH");
     s_set(&request, "side", "Long");
     s_set(&request, "from", "2026-01-05T01:30:00Z");
-    s_set(&request, "to", "1767576601");
+    s_set(&request, "to", "2026-01-05T09:30:01+08:00");
     s_set(&request, "limit", "50");
     s_set(&request, "after_seq", "18446744073709551615");
     cr_assert_eq(request.problems.found, 0);

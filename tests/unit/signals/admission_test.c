@@ -130,6 +130,10 @@ Test(admission, a_signal_that_has_expired_is_told_from_a_bad_one) {
     request.expiry_time = SAMPLE_NOW_MS;
     cr_assert_eq(s_admit(&request), ERR_SIGNAL_EXPIRED);
     cr_assert_str_eq(s_signal.signal_id, "old");
+    request.has_timestamp = true;
+    request.timestamp = SAMPLE_NOW_MS + 1000;
+    cr_assert_eq(s_admit(&request), ERR_SIGNAL_EXPIRED, "whenever it was made");
+    request.has_timestamp = false;
     request.expiry_time++;
     cr_assert_eq(s_admit(&request), OK);
 }

@@ -66,10 +66,49 @@ Test(history_query, a_cursor_goes_on_after_the_page_it_came_from) {
     query.ascending = true;
     history_query_cursor(&query, 4711, 1234, cursor);
     SAMPLE_SET(&request, cursor, cursor);
-    request.has_after_seq = true;
-    request.after_seq = 12;
     query = s_make(&request);
-    cr_assert(query.page_after_seq == 4711 && query.page_before_seq == -1 && query.after_seq == 12);
+    cr_assert(query.page_after_seq == 4711 && query.page_before_seq == -1 && query.after_seq == -1);
+}
+
+/* A cursor of this query. */
+static void s_put_cursor(ListSignalsRequest *request) {
+    char cursor[HISTORY_QUERY_CURSOR_SIZE];
+    request->has_cursor = false;
+    history_query_t query = s_make(request);
+    history_query_cursor(&query, 4711, 1234, cursor);
+    SAMPLE_SET(request, cursor, cursor);
+}
+
+Test(history_query, a_cursor_comes_with_the_filters_of_its_page) {
+    ListSignalsRequest request = ListSignalsRequest_init_zero;
+    SAMPLE_SET(&request, symbol, "AAPL");
+    request.has_after_seq = request.has_from = true;
+    request.after_seq = 12;
+    s_put_cursor(&request);
+    request.has_limit = true; /* which is no filter */
+    request.limit = 7;
+    cr_assert_eq(s_make(&request).page_before_seq, 4711);
+
+    ListSignalsRequest other = request;
+    SAMPLE_SET(&other, symbol, "MSFT");
+    s_expect_problem(&other, "cursor");
+    other = request;
+    other.has_symbol = false;
+    s_expect_problem(&other, "cursor");
+    other = request;
+    other.has_symbol = false;
+    SAMPLE_SET(&other, source, "AAPL");
+    s_expect_problem(&other, "cursor");
+    other = request;
+    other.after_seq = 13;
+    s_expect_problem(&other, "cursor");
+    other = request;
+    other.has_from = false;
+    other.has_to = true;
+    s_expect_problem(&other, "cursor");
+    other = request;
+    SAMPLE_SET(&other, status, "routed");
+    s_expect_problem(&other, "cursor");
 }
 
 Test(history_query, what_is_no_cursor_is_refused) {
@@ -77,10 +116,11 @@ Test(history_query, what_is_no_cursor_is_refused) {
                          "d12",
                          "17",
                          "d0000000000000001",
-                         "d00000000000000zz0000000000000001",
-                         "d00000000000000010000000000000001f",
-                         "d80000000000000000000000000000001",
-                         "d00000000000000018000000000000001"};
+                         "d00000000000000010000000000000001",
+                         "d00000000000000zz00000000000000010000000000000001",
+                         "d000000000000000100000000000000010000000000000001f",
+                         "d800000000000000000000000000000010000000000000001",
+                         "d000000000000000180000000000000010000000000000001"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ListSignalsRequest request = ListSignalsRequest_init_zero;
         SAMPLE_SET(&request, cursor, bad[i]);
@@ -90,9 +130,9 @@ Test(history_query, what_is_no_cursor_is_refused) {
 
 Test(history_query, a_cursor_takes_the_place_of_an_offset) {
     ListSignalsRequest request = ListSignalsRequest_init_zero;
-    SAMPLE_SET(&request, cursor, "d00000000000000010000000000000007");
+    s_put_cursor(&request);
     request.has_offset = true;
-    cr_assert_eq(s_make(&request).page_before_seq, 1);
+    cr_assert_eq(s_make(&request).page_before_seq, 4711);
     request.offset = 20;
     s_expect_problem(&request, "offset");
 }

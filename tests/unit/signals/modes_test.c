@@ -80,6 +80,20 @@ Test(modes, a_scope_holds_for_what_it_names) {
     cr_assert_eq(s_check(true, halted, 3, &bare), ERR_TRADING_HALTED);
 }
 
+Test(modes, a_halted_symbol_is_halted_too_where_data_names_it_among_others) {
+    Mode halted = s_mode("halted");
+    halted.has_scope = true;
+    SAMPLE_SET(&halted.scope, symbol, "AAPL");
+    Signal basket = s_signal(NULL, NULL);
+    basket.data = (char *)"{\"symbols\":[\"MSFT\",\"AAPL\"]}";
+    cr_assert_eq(s_check(true, &halted, 1, &basket), ERR_TRADING_HALTED);
+    basket.data = (char *)"{\"symbols\":[\"MSFT\",\"AAPL.O\"]}";
+    cr_assert_eq(s_check(true, &halted, 1, &basket), OK);
+    Signal other = s_signal("MSFT", NULL); /* its symbol is what it is about */
+    other.data = (char *)"{\"symbols\":[\"AAPL\"]}";
+    cr_assert_eq(s_check(true, &halted, 1, &other), OK);
+}
+
 Test(modes, the_strictest_of_several_decides) {
     Mode modes[2] = {s_mode("reducing"), s_mode("halted")};
     modes[1].has_scope = true;

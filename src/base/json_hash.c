@@ -1,6 +1,6 @@
 /* One pass of the pull reader. The members of an object are summed up, which makes their order irrelevant without
  * sorting them. */
-#include "signals/json_hash.h"
+#include "base/json_hash.h"
 
 #include "base/ids.h"
 #include <stdlib.h>

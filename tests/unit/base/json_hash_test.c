@@ -1,5 +1,5 @@
 /* What counts as the same JSON value. */
-#include "signals/json_hash.h"
+#include "base/json_hash.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
