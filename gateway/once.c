@@ -2,6 +2,7 @@
 #include "gateway/once.h"
 
 #include "base/clock.h"
+#include "base/json_hash.h"
 #include "base/log.h"
 #include "bus/fault.h"
 #include "gateway/envelope.h"
@@ -24,7 +25,10 @@ void once_mark(const exchange_t *self, Envelope *envelope) {
                  (unsigned long long)ids_hash64(self->path, strlen(self->path)));
     bool fits = MESSAGE_SET(envelope->idempotency_key, self->headers.idempotency_key);
     assert_always(fits);
-    envelope->body_hash = ids_hash64(buf_str(body), body->size);
+    json_event_t kind;
+    if (!json_hash(buf_str(body), body->size, &kind,
+                   &envelope->body_hash)) /* as it is written does not count */
+        envelope->body_hash = ids_hash64(buf_str(body), body->size);
     const char *query = self->info->query_string;
     if (query && *query)
         envelope->body_hash ^= ids_hash64(query, strlen(query)) * 31;

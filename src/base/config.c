@@ -68,7 +68,7 @@ static void s_unknown_flag(config_loader_t *loader, const char *argument, size_t
     assert_always(name);
     buf_t hint = BUF_INIT;
     config_suggest(&hint, name, OWN_FLAG_COUNT + SETTING_COUNT, s_flag_candidate);
-    config_problem(loader, "command line", name, "is not a flag%s", buf_str(&hint));
+    config_problem(loader, "command line", name, "is not a flag%s" CONFIG_ALLOWED_NAMES, buf_str(&hint));
     buf_free(&hint);
     free(name);
 }
@@ -142,7 +142,7 @@ static void s_unknown_env(config_loader_t *loader, const char *name) {
             buf_printf(&hint, "; did you mean %s?", bare);
     if (!hint.size)
         config_suggest(&hint, name, SETTING_COUNT, s_env_candidate);
-    config_problem(loader, "environment", name, "is not a setting%s", buf_str(&hint));
+    config_problem(loader, "environment", name, "is not a setting%s" CONFIG_ALLOWED_NAMES, buf_str(&hint));
     buf_free(&hint);
 }
 
@@ -271,13 +271,20 @@ size_t config_changes(const config_t *before, const config_t *after, bool reload
     return count;
 }
 
+bool config_list_next(const char **list, const char **item, size_t *length) {
+    if (!*list || !**list)
+        return false;
+    *item = *list;
+    *length = strcspn(*list, ",");
+    *list += *length + ((*list)[*length] != '\0');
+    return true;
+}
+
 bool config_list_has(const char *list, const char *word) {
-    size_t length = strlen(word);
-    while (*list) {
-        size_t span = strcspn(list, ",");
-        if (span == length && memcmp(list, word, length) == 0)
+    const char *item;
+    size_t length;
+    while (config_list_next(&list, &item, &length))
+        if (length == strlen(word) && memcmp(item, word, length) == 0)
             return true;
-        list += span + (list[span] != '\0');
-    }
     return false;
 }

@@ -128,6 +128,9 @@ void config_read_keys(config_loader_t *loader);
 /* What only shows with all settings read (config_check.c). */
 void config_check(config_loader_t *loader);
 
+/* What is allowed in place of a name that is none. */
+#define CONFIG_ALLOWED_NAMES "; allowed: those that --help lists"
+
 /* Appends "; did you mean X?" for the nearest of `candidate (i)`, i < count; nothing when none is near. */
 void config_suggest(buf_t *out, const char *wrong, size_t count,
                     void (*candidate)(size_t i, char *out, size_t room));

@@ -161,7 +161,7 @@ static void s_candidate(size_t i, char *out, size_t room) {
 static void s_unknown(s_reader_t *self, yaml_node_t *node, const char *path) {
     buf_t hint = BUF_INIT;
     config_suggest(&hint, path, 2 * SETTING_COUNT + 1, s_candidate);
-    S_PROBLEM(self, node, path, "is not a setting%s", buf_str(&hint));
+    S_PROBLEM(self, node, path, "is not a setting%s" CONFIG_ALLOWED_NAMES, buf_str(&hint));
     buf_free(&hint);
 }
 

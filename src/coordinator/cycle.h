@@ -38,7 +38,6 @@ typedef struct waiter_s {
     call_t *call;
     uint64_t timer;
     cycle_t *cycle;
-    bool late; /* its time is over, the end is being stored */
 } waiter_t;
 
 /* A CancelCycle that waits for the end of its cycle. */
@@ -76,6 +75,7 @@ struct cycle_s {
     bool place_free;  /* when it was accepted: its answer says running, as it is once it is stored */
 
     /* The call of the open stage. */
+    bool interrupted; /* by the end of an earlier process; what it set going is not known to anybody here */
     bool calling;     /* it is out: its answer will come, and find the cycle */
     uint64_t timer;   /* until it is repeated; 0 = none */
     uint32_t repeats; /* of the stage, since its row was stored or read */
@@ -95,7 +95,8 @@ struct coordinator_s {
     bool flow_running;       /* the trading flow: startup and shutdown */
     bool recovered;          /* the open cycles of the store were loaded */
     bool recovering, recovery_failed;
-    size_t loading; /* stage queries of recovery under way */
+    bool recovery_told; /* that it fails; once */
+    size_t loading;     /* stage queries of recovery under way */
 };
 
 cycle_t *cycle_new(coordinator_t *owner, const char *cycle_id);

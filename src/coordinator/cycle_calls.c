@@ -35,7 +35,8 @@ static void s_open_context(const cycle_t *self, stage_context_t *context) {
     *context = (stage_context_t){.cycle_id = self->cycle_id,
                                  .portfolio_id = self->portfolio_id,
                                  .symbols = (const char *const *)self->symbols,
-                                 .symbol_count = self->symbol_count};
+                                 .symbol_count = self->symbol_count,
+                                 .public_url = actor_config(self->owner->actor)->public_url};
     for (int i = 0; i < STAGE_COUNT; i++)
         context->outputs[i] = json_tree_parse(self->stages[i].output);
 }
@@ -210,21 +211,24 @@ static void s_key(const cycle_t *self, stage_t stage, char *key, size_t size) {
     snprintf(key, size, "%s/%s/call", self->cycle_id, stage_name(stage));
 }
 
+static err_t s_call_of(const cycle_t *self, stage_t stage, AdapterCall *call) {
+    *call = (AdapterCall)AdapterCall_init_zero;
+    err_t err = stage_call_of(self->stages[stage].input, call->method, &call->path, &call->body);
+    call->has_poll = s_stages[stage].job;
+    call->poll.give_up_ms = CYCLE_JOB_GIVE_UP_MS;
+    call->max_attempts = s_attempts_left(&self->stages[stage]);
+    MESSAGE_PUT(call->cycle_id, self->cycle_id);
+    s_key(self, stage, call->idempotency_key, sizeof call->idempotency_key);
+    return err;
+}
+
 static void s_send_call(cycle_t *self, stage_t stage) {
-    AdapterCall call = AdapterCall_init_zero;
-    char *path = NULL, *body = NULL;
+    AdapterCall call;
     bool job = s_stages[stage].job;
-    call.has_poll = job;
-    call.poll.give_up_ms = CYCLE_JOB_GIVE_UP_MS;
-    if (stage_call_of(self->stages[stage].input, call.method, &path, &body) != OK) {
+    if (s_call_of(self, stage, &call) != OK) {
         cycle_failed_for_good(self, ERR_INTERNAL, "the stored input of the stage cannot be read");
         return;
     }
-    call.path = path;
-    call.body = body;
-    call.max_attempts = s_attempts_left(&self->stages[stage]);
-    MESSAGE_PUT(call.cycle_id, self->cycle_id);
-    s_key(self, stage, call.idempotency_key, sizeof call.idempotency_key);
     actor_request_options_t options = s_options(self, stage, adapter_names[s_stages[stage].service]);
     actor_request(self->owner->actor, job ? &rpc_Adapter_RunJob : &rpc_Adapter_Call, &call, &options,
                   s_on_called, self);
@@ -341,17 +345,23 @@ static void s_cancel_call(cycle_t *self, stage_t stage) {
     request.has_idempotency_key = true;
     s_key(self, stage, request.idempotency_key, sizeof request.idempotency_key);
     MESSAGE_PUT(request.job_id, self->stages[stage].job_id);
+    request.has_call =
+        self->interrupted && s_stages[stage].job && s_call_of(self, stage, &request.call) == OK;
     actor_request(self->owner->actor, &rpc_Adapter_CancelJob, &request, &options, s_on_cancelled, NULL);
+    message_release(CancelJobRequest_message(), &request);
 }
 
 static void s_cancel_validation(cycle_t *self, stage_t stage) {
-    (void)stage;
     CancelValidationRequest request = CancelValidationRequest_init_zero;
     actor_request_options_t options = {.deadline_us = clock_mono_us() + CYCLE_CANCEL_US,
                                        .context = &self->context};
     MESSAGE_PUT(request.cycle_id, self->cycle_id);
+    request.has_interrupted = self->interrupted;
+    if (self->interrupted)
+        stage_read_validation_request(self->stages[stage].input, self->cycle_id, &request.interrupted);
     actor_request(self->owner->actor, &rpc_ValidationCoordinator_CancelValidation, &request, &options,
                   s_on_cancelled, NULL);
+    message_release(CancelValidationRequest_message(), &request);
 }
 
 /* Others may wait for the same datasets: their fetch goes on. */

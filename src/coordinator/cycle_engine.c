@@ -130,9 +130,12 @@ static void s_call(cycle_t *self) {
     cycle_stage_t *row = &self->stages[stage];
     row->attempts = row->attempts_before;
     if (cycle_deadline_us(self, stage) <= clock_mono_us()) {
+        if (self->interrupted)
+            cycle_cancel_stage(self, stage);
         cycle_failed_for_good(self, ERR_DEADLINE_EXCEEDED, "the time of the cycle is over");
         return;
     }
+    self->interrupted = false;
     row->attempts++;
     self->calling = true;
     cycle_send_stage(self, stage);

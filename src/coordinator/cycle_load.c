@@ -66,6 +66,7 @@ static void s_resume(cycle_t *self) {
         self->state = CYCLE_QUEUED;
     else
         self->state = open ? CYCLE_OPENING : CYCLE_HELD;
+    self->interrupted = self->state == CYCLE_OPENING;
     log_info("cycle resumed", LOG_STR("cycle_id", self->cycle_id),
              LOG_STR("state", cycle_state_name(self->state)),
              LOG_STR("stage", stage < STAGE_COUNT ? stage_name(stage) : "end"));
@@ -119,10 +120,12 @@ static void s_on_open_cycles(actor_t *actor, void *context, err_t err, const voi
     const StoreRows *rows = response;
     if (err != OK) {
         self->recovering = false;
-        if (err != ERR_SHUTTING_DOWN)
+        if (err != ERR_SHUTTING_DOWN && !self->recovery_told)
             log_warning("the open cycles were not read", LOG_ERRT(err), LOG_STR("error", fault->message));
+        self->recovery_told = true;
         return;
     }
+    self->recovery_told = false;
     for (size_t i = 0; i < rows->rows_count; i++) {
         store_row_t *row = store_row_new(rows->rows[i]);
         if (!row)

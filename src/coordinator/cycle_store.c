@@ -80,17 +80,6 @@ static void s_write_cycle(const cycle_t *self, store_write_t *write) {
         s_event(self, write, STAGE_COUNT);
 }
 
-/* Whoever waits with an idempotency key gets the final state again when he repeats the request. */
-static void s_write_answers(const cycle_t *self, store_write_t *write) {
-    for (waiter_t *waiter = self->waiters; waiter; waiter = waiter->next) {
-        TriggerAnalysisReply reply = TriggerAnalysisReply_init_zero;
-        cycle_fill_reply(self, &reply);
-        call_outcome(waiter->call, Outcome_OUTCOME_DONE);
-        store_write_answer_again(write, waiter->call, &reply);
-        message_release(TriggerAnalysisReply_message(), &reply);
-    }
-}
-
 /* Every changed stage with an event for each, and the cycle's row, with its own event when it is over. */
 static void s_write_changes(cycle_t *self, store_write_t *write) {
     for (int i = 0; i < STAGE_COUNT; i++) {
@@ -108,7 +97,6 @@ static void s_write_changes(cycle_t *self, store_write_t *write) {
     bool timeout = strcmp(self->stages[STAGE_STRATEGY_VALIDATION].status, "timeout") == 0;
     store_write_op(write, "validation_close", "sss", self->cycle_id, timeout ? "timeout" : "failed",
                    self->error);
-    s_write_answers(self, write);
 }
 
 /* Marks what the write holds, so that what changes while it is under way is written by the next one. */
@@ -196,6 +184,9 @@ void cycle_insert(cycle_t *self, call_t *call, const void *answer, cycle_inserte
     for (int i = 0; i < STAGE_COUNT; i++)
         s_write_stage(self, write, (stage_t)i);
     s_mark(self);
-    store_write_answer(write, call, answer);
+    if (self->wait_ms > 0)
+        store_write_answer_early(write, call, answer);
+    else
+        store_write_answer(write, call, answer);
     store_commit(self->owner->actor, &write, &options, s_on_first_write, insert);
 }

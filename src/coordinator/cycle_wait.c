@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define END_STORED_MS 2000
-
 void cycle_fill_reply(const cycle_t *self, TriggerAnalysisReply *reply) {
     bool over = cycle_is_over(self);
     MESSAGE_PUT(reply->cycle_id, self->cycle_id);
@@ -29,14 +27,8 @@ void cycle_fill_accepted(const cycle_t *self, TriggerAnalysisReply *reply) {
     reply->start_time = self->place_free ? self->start_time : 0;
 }
 
-/* An end that is not stored yet is none. What was recorded under the idempotency key when the cycle was accepted is
- * what a repetition gets. */
-static void s_fill_open(const waiter_t *waiter, TriggerAnalysisReply *reply) {
-    const cycle_t *cycle = waiter->cycle;
-    if (*call_envelope(waiter->call)->idempotency_key) {
-        cycle_fill_accepted(cycle, reply);
-        return;
-    }
+/* An end that is not stored yet is none. */
+static void s_fill_open(const cycle_t *cycle, TriggerAnalysisReply *reply) {
     MESSAGE_PUT(reply->cycle_id, cycle->cycle_id);
     MESSAGE_PUT(reply->status, cycle_is_over(cycle) ? "running" : cycle->status);
     reply->has_start_time = cycle->start_time > 0;
@@ -54,7 +46,7 @@ static void s_answer(waiter_t *waiter, bool ended) {
     if (ended)
         cycle_fill_reply(cycle, &reply);
     else
-        s_fill_open(waiter, &reply);
+        s_fill_open(cycle, &reply);
     call_outcome(waiter->call, ended ? Outcome_OUTCOME_DONE : Outcome_OUTCOME_ACCEPTED);
     call_reply(actor, &waiter->call, &reply);
     message_release(TriggerAnalysisReply_message(), &reply);
@@ -62,16 +54,11 @@ static void s_answer(waiter_t *waiter, bool ended) {
     free(waiter);
 }
 
-/* The write of the end also replaces the recorded answer, so it is waited for a little. */
 static void s_on_time_over(actor_t *actor, void *context) {
+    (void)actor;
     waiter_t *waiter = context;
     waiter->timer = 0;
-    if (!cycle_is_over(waiter->cycle) || waiter->late) {
-        s_answer(waiter, false);
-        return;
-    }
-    waiter->late = true;
-    waiter->timer = actor_timer_once(actor, END_STORED_MS, s_on_time_over, waiter);
+    s_answer(waiter, false);
 }
 
 void cycle_wait(cycle_t *self, call_t *call, int64_t wait_ms) {

@@ -1,6 +1,7 @@
 /* Stages' JSON as messages: see stage_messages.h. */
 #include "coordinator/stage_messages.h"
 
+#include "base/config.h"
 #include "base/json_tree.h"
 #include "message/message.h"
 #include <stdlib.h>
@@ -12,13 +13,9 @@ void stage_split_list(const char *text, char ***items, pb_size_t *count) {
         most += *c == ',';
     *items = message_list(most, sizeof **items);
     *count = 0;
-    while (*text) {
-        text += strspn(text, ", ");
-        size_t length = strcspn(text, ", ");
-        if (length > 0)
-            (*items)[(*count)++] = message_strndup(text, length);
-        text += length;
-    }
+    const char *item;
+    for (size_t length; config_list_next(&text, &item, &length);)
+        (*items)[(*count)++] = message_strndup(item, length);
 }
 
 static void s_read_strings(json_t *list, char ***items, pb_size_t *count) {

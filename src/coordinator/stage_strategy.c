@@ -65,6 +65,16 @@ static const char *s_analyzers(json_t *plan) {
     return "[\"all\"]";
 }
 
+/* Where the service may report the end of the job; without it the job is polled. */
+static void s_append_callback(const char *public_url, buf_t *out) {
+    if (!public_url || !*public_url)
+        return;
+    json_t *url = json_sprintf("%s/api/v1/callbacks/execution", public_url);
+    buf_append_str(out, ",\"callback_url\":");
+    json_tree_write(url, out);
+    json_decref(url);
+}
+
 err_t stage_strategy_input(const stage_context_t *context, char **input, char why[STAGE_WHY_SIZE]) {
     json_t *plan = context->outputs[STAGE_PORTFOLIO_MANAGEMENT];
     json_t *symbols = s_symbols(context);
@@ -80,8 +90,10 @@ err_t stage_strategy_input(const stage_context_t *context, char **input, char wh
     json_tree_write(symbols, &out);
     buf_printf(&out,
                ",\"analyzers\":%s,\"config\":{\"lookback_days\":%lld,\"cache_enabled\":true,\"parallel\":%s,"
-               "\"timeout_seconds\":300}}}",
+               "\"timeout_seconds\":300",
                s_analyzers(plan), (long long)lookback, json_array_size(symbols) > 1 ? "true" : "false");
+    s_append_callback(context->public_url, &out);
+    buf_append_str(&out, "}}}");
     json_decref(symbols);
     *input = buf_steal(&out);
     return OK;

@@ -94,8 +94,9 @@ static void s_on_rows(actor_t *actor, void *context, err_t err, const void *resp
     self->loading = false;
     if (err == OK)
         err = s_read_rows(response, &found);
-    else if (err != ERR_SHUTTING_DOWN)
+    if (err != OK && err != ERR_SHUTTING_DOWN && !self->load_failed)
         log_warning("the state of the system was not read", LOG_ERRT(err), LOG_STR("error", fault->message));
+    self->load_failed = err != OK;
     if (err == OK) {
         s_take_over(self, &found);
         return;
@@ -136,7 +137,10 @@ static void s_on_host(actor_t *actor, void *context) {
     system_t *self = context;
     host_t host;
     host_read(NULL, &host);
-    self->has_cpu_usage = host_cpu_usage(&self->cpu, &host.cpu, &self->cpu_usage);
+    bool first = self->cpu.total == 0;
+    host_cpu_t before = first ? (host_cpu_t){.total = 1} : self->cpu; /* first: since the machine started */
+    if (host_cpu_usage(&before, &host.cpu, &self->cpu_usage))
+        self->has_cpu_usage = true;
     self->cpu = host.cpu;
 }
 

@@ -59,6 +59,7 @@ struct system_s {
     bool known;             /* it was loaded */
     bool certain;           /* it is what the store holds */
     bool loading;           /* the query is out */
+    bool load_failed;       /* the last one; said once */
     int64_t load_again_us;  /* monotonic; 0 = no need */
     bool router_behind;     /* the router has not confirmed the present state */
     change_t *first, *last; /* waiting; the first is under way once `storing` */

@@ -217,15 +217,12 @@ static void s_ask_component(gathering_t *self, const char *name, actor_request_o
 
 /* How fresh the required datasets are, by the judgement of the readiness stage. */
 static void s_ask_datasets(gathering_t *self, const actor_request_options_t *options) {
-    const char *list = actor_config(self->system->actor)->datasets_required;
-    for (const char *at = list; at && *at; at += *at == ',') {
-        size_t length = strcspn(at, ",");
-        char *name = message_strndup(at, length);
+    const char *list = actor_config(self->system->actor)->datasets_required, *item;
+    for (size_t length; config_list_next(&list, &item, &length);) {
+        char *name = message_strndup(item, length);
         const dataset_t *dataset = datasets_find(name);
         free(name);
-        at += length;
-        if (!dataset)
-            continue; /* the data flow manager refuses to start with it */
+        assert_always(dataset); /* the configuration allows no other */
         dataset_slot_t *slot = malloc(sizeof *slot);
         assert_always(slot);
         *slot = (dataset_slot_t){self, dataset};

@@ -24,32 +24,8 @@ static void s_try_recovery(actor_t *actor, void *context) {
     dataflow_recover(actor_state(actor));
 }
 
-/* A required dataset that nobody can fetch would fail every cycle: the start is refused instead. */
-static err_t s_check_required(const config_t *config) {
-    const char *list = config->datasets_required ? config->datasets_required : "";
-    err_t err = OK;
-    while (*list) {
-        size_t length = strcspn(list, ",");
-        char *name = message_strndup(list, length);
-        if (!datasets_find(name)) {
-            buf_t known = BUF_INIT;
-            datasets_list(&known);
-            log_critical("DATASETS_REQUIRED names no dataset", LOG_STR("got", name),
-                         LOG_STR("known", buf_str(&known)));
-            buf_free(&known);
-            err = ERR_BAD_CONFIG;
-        }
-        free(name);
-        list += length + (list[length] == ',');
-    }
-    return err;
-}
-
 static err_t s_start(actor_t *actor, const void *args) {
     (void)args;
-    err_t err = s_check_required(actor_config(actor));
-    if (err != OK)
-        return err;
     dataflow_t *self = calloc(1, sizeof *self);
     assert_always(self);
     self->actor = actor;

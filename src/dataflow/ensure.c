@@ -401,12 +401,11 @@ static err_t s_add(ensure_t *self, call_t *call, const char *name) {
 
 static err_t s_add_list(ensure_t *self, call_t *call, const char *list) {
     err_t err = OK;
-    while (*list && err == OK) {
-        size_t length = strcspn(list, ",");
-        char *name = message_strndup(list, length);
+    const char *item;
+    for (size_t length; err == OK && config_list_next(&list, &item, &length);) {
+        char *name = message_strndup(item, length);
         err = s_add(self, call, name);
         free(name);
-        list += length + (list[length] == ',');
     }
     return err;
 }

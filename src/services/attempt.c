@@ -114,10 +114,10 @@ static void s_on_error_status(operation_t *self, const http_response_t *response
     char text[256] = "";
     if (root)
         reply_error_text(root, text, sizeof text);
-    if (retryable || response->status >= 500)
+    if (retryable)
         operation_fail(self, ERR_SERVICE_UNAVAILABLE, "HTTP %d%s%s", response->status, *text ? " " : "",
                        text);
-    else
+    else /* also a 5xx that says nothing of the next time, as 501 */
         operation_refused(self, root, response->body, response->size);
     json_decref(root);
 }

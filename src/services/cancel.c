@@ -1,5 +1,5 @@
-/* Cancelling: an operation and the job that it has started or is about to start, a job by its id, and the job of an
- * operation that gave up. The service is told by one DELETE, best effort; nothing left to cancel is a success. */
+/* Cancelling: an operation and the job that it has started or is about to start, a job by its id, the job of an operation
+ * that gave up, and that of a call from before a restart. The service is told by one DELETE, best effort; nothing left to cancel is a success. */
 #include "services/adapter_state.h"
 
 #include "base/clock.h"
@@ -84,7 +84,7 @@ void cancel_given_up(operation_t *operation) {
 
 /* ---- An operation ---- */
 
-/* The answer to the request that was under way when its operation was cancelled: it may name a job. */
+/* The answer to a request whose operation is gone: it may name a job. */
 static void s_on_orphan(actor_t *actor, void *context, const http_response_t *response) {
     (void)actor;
     cancel_t *self = context;
@@ -133,6 +133,30 @@ static bool s_cancel_operations(adapter_t *adapter, const char *key, char *job_i
     return found;
 }
 
+/* A call of before a restart: its key makes the service answer as it did then. */
+static void s_ask_again(cancel_t *self, const AdapterCall *call) {
+    adapter_t *adapter = self->adapter;
+    if (adapter->stopping || !breaker_allow(&adapter->breaker, clock_mono_us())) {
+        log_warning("a job of before a restart was not looked for: the circuit is open",
+                    LOG_STR("service", service_names[adapter->service]), LOG_STR("cycle_id", call->cycle_id));
+        s_end(self);
+        return;
+    }
+    self->breaker_era = adapter->breaker.era;
+    buf_t url = BUF_INIT;
+    buf_printf(&url, "%s%s", adapter->config->url, call->path ? call->path : "");
+    http_request_t request = {.method = call->method,
+                              .url = buf_str(&url),
+                              .body = call->body,
+                              .idempotency_key = call->idempotency_key,
+                              .request_id = self->request_id,
+                              .traceparent = self->traceparent,
+                              .timeout_ms = ADAPTER_PROBE_TIMEOUT_MS,
+                              .once = true};
+    http_client_send(adapter->http, &request, s_on_orphan, self);
+    buf_free(&url);
+}
+
 void cancel_start(adapter_t *adapter, call_t *call, const CancelJobRequest *request) {
     cancel_t *self = s_new(adapter, call_envelope(call), request->job_id);
     self->call = call;
@@ -140,6 +164,8 @@ void cancel_start(adapter_t *adapter, call_t *call, const CancelJobRequest *requ
         self->cancelled = s_cancel_operations(adapter, request->idempotency_key, self->job_id);
     if (*self->job_id)
         s_delete(self);
+    else if (request->has_call && !self->cancelled)
+        s_ask_again(self, &request->call);
     else
         s_end(self);
 }

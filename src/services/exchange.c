@@ -26,7 +26,8 @@ void exchange_send(operation_t *self, attempt_t *attempt, const char *method, co
                               .idempotency_key = idempotency_key,
                               .request_id = call_envelope(self->call)->request_id,
                               .traceparent = span,
-                              .timeout_ms = left_ms > 0 ? left_ms : 1};
+                              .timeout_ms = left_ms > 0 ? left_ms : 1,
+                              .once = idempotency_key != NULL}; /* a poll may be repeated as it likes */
     attempt->operation = self;
     if (attempt == &self->under_way[0])
         self->sent_us = clock_mono_us();

@@ -36,6 +36,7 @@ struct http_exchange_s {
     struct curl_slist *headers;
     char *body;
     buf_t response;
+    bool once, sent; /* `sent`: it has gone out, when it may do so once */
     bool too_large;
     bool replayed;
     int64_t started_us;
@@ -269,6 +270,17 @@ static size_t s_on_header(char *line, size_t size, size_t count, void *context) 
     return total;
 }
 
+/* libcurl repeats a request by itself when a kept connection ends before the first byte of an answer; the server may
+ * have carried it out. It asks here before each time. */
+static int s_before_sending(void *context, char *peer, char *own, int peer_port, int own_port) {
+    exchange_t *exchange = context;
+    (void)peer, (void)own, (void)peer_port, (void)own_port;
+    if (exchange->once && exchange->sent)
+        return CURL_PREREQFUNC_ABORT;
+    exchange->sent = true;
+    return CURL_PREREQFUNC_OK;
+}
+
 static void s_add_header(exchange_t *exchange, const char *name, const char *value) {
     if (!value || !*value)
         return;
@@ -339,6 +351,8 @@ static void s_set_options(exchange_t *exchange, const http_request_t *request) {
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, self);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, s_close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, self);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, s_before_sending);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, exchange);
     s_set_method(exchange, request);
     s_set_headers(exchange, request);
 }
@@ -351,6 +365,7 @@ http_exchange_t *http_client_send(http_client_t *self, const http_request_t *req
     exchange->pool = self->pool;
     exchange->done = done;
     exchange->context = context;
+    exchange->once = request->once;
     exchange->started_us = clock_mono_us();
     exchange->easy = curl_easy_init();
     assert_always(exchange->easy);
@@ -426,6 +441,8 @@ static void s_finish(http_client_t *self, exchange_t *exchange, CURLcode code) {
     };
     if (response.err == OK)
         response.error = "";
+    else if (code == CURLE_ABORTED_BY_CALLBACK)
+        response.error = "the connection ended before an answer";
     exchange->done(self->actor, exchange->context, &response);
     s_exchange_free(exchange);
 }

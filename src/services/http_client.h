@@ -3,8 +3,8 @@
  * Requests never block; each ends in exactly one call of its done function, also when it is ended by
  * http_client_destroy (ERR_SHUTTING_DOWN), or in http_client_abort. Connections are pooled and reused; redirects are not followed; TLS
  * certificates are verified; a body above the cap is a protocol error. A kept connection may turn out to have been
- * closed by the server: when it ends before the first byte of an answer, libcurl itself sends the same request, key and
- * all, over a fresh one; that is not to be switched off. Belongs to the actor's thread. */
+ * closed by the server: when it ends before the first byte of an answer, the same request, key and all, is sent over a
+ * fresh one, but for one that says `once`. Belongs to the actor's thread. */
 #pragma once
 
 #include "actor/actor.h"
@@ -23,6 +23,7 @@ typedef struct {
     const char *request_id;
     const char *traceparent;
     int64_t timeout_ms; /* of the whole exchange; > 0; sent as X-Deadline-Ms */
+    bool once;          /* goes out once: whoever sends it counts how often */
 } http_request_t;
 
 /* What came of it; borrowed during the done call. */

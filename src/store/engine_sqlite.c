@@ -54,6 +54,8 @@ static err_t s_error(sqlite_t *self, int code, const char *what) {
     for (size_t i = 0; i < sizeof busy / sizeof *busy; i++)
         if ((code & 0xff) == busy[i])
             err = ERR_STORE_UNAVAILABLE;
+    if ((code & 0xff) == SQLITE_FULL)
+        return engine_fail(&self->base, err, "the disk is full (%s)", sqlite3_errmsg(self->db));
     return engine_fail(&self->base, err, "%s: %s", what, sqlite3_errmsg(self->db));
 }
 

@@ -96,7 +96,7 @@ err_t idempotency_end(actor_t *actor, call_t *call, const void *request_, void *
         return writer_refuse(self, call);
     }
     store_write_t *write = store_write_new();
-    store_write_answer_op(write, &envelope, request->schema,
+    store_write_answer_op(write, "idempotency_final", &envelope, request->schema,
                           request->payload ? request->payload->bytes : (const void *)"",
                           request->payload ? request->payload->size : 0, request->outcome);
     StoreWrite message = store_write_take(&write);
@@ -109,7 +109,7 @@ static void s_copy_text(const value_t *value, buf_t *out) {
     buf_append(out, "", 1);
 }
 
-/* Parameters of idempotency_answer: principal, operation, key. */
+/* Parameters of idempotency_answer and _final: principal, operation, key. */
 static void s_release(writer_t *self, const value_t *values) {
     buf_t text = BUF_INIT;
     size_t at[3];
@@ -125,14 +125,16 @@ static void s_release(writer_t *self, const value_t *values) {
 /* A unit that failed leaves its key running: whoever answers the call ends it. That an end was not stored leaves
  * nobody to do so. */
 void idempotency_release_ended(writer_t *self, bool stored) {
-    const statement_t *answer = statement_find("idempotency_answer");
+    const statement_t *answer = statement_find("idempotency_answer"),
+                      *final = statement_find("idempotency_final");
     for (size_t p = 0; p < self->pending_count; p++)
         for (size_t u = 0; u < self->pending[p].write.units_count; u++) {
             const group_unit_t *unit = group_unit(self->group, self->pending[p].first_unit + u);
             for (size_t i = 0; i < unit->op_count; i++) {
                 const group_op_t *op = group_op(self->group, unit->first_op + i);
-                if (op->run.statement == answer &&
-                    ((stored && unit->err == OK) || self->pending[p].kind == PENDING_END))
+                bool ends =
+                    op->run.statement == final || (op->run.statement == answer && stored && unit->err == OK);
+                if (ends)
                     s_release(self, op->values);
             }
         }

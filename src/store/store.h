@@ -50,9 +50,9 @@ void store_write_seq_of(store_write_t *self, size_t unit, size_t op, size_t para
 #define STORE_SEQ_OF_UNIT(unit, op) (STORE_SEQ_OF(op) + (((uint64_t)(unit) + 1) << 32))
 void store_write_answer(store_write_t *self, call_t *call, const void *response);
 
-/* Replaces the answer that store_write_answer recorded for the same call in an earlier write: for a call whose
- * effect is committed before its final answer is known. */
-void store_write_answer_again(store_write_t *self, call_t *call, const void *response);
+/* The same for a call that is answered later, with more than is known now: the key stays running until the gateway
+ * records what was answered. `response` is what a repetition gets if that never happens. */
+void store_write_answer_early(store_write_t *self, call_t *call, const void *response);
 
 /* Sends the write and takes it; the reply's response is a StoreWritten with one result a unit, in order. */
 void store_commit(actor_t *self, store_write_t **write_p, const actor_request_options_t *options,

@@ -108,6 +108,7 @@ static void s_stop(actor_t *actor) {
     topics_destroy(&self->sequence.topics);
     link_free(&self->link);
     buf_free(&self->results);
+    buf_free(&self->refused);
     free(self->pending);
     free(self);
     actor_set_state(actor, NULL);
@@ -146,6 +147,10 @@ static void s_describe(actor_t *actor, ComponentStatus *status) {
         assert_always(MESSAGE_SET(status->status, "degraded"));
         free(status->reason);
         status->reason = message_strdup(buf_str(&self->link.reason));
+    } else if (self->refused.size) {
+        assert_always(MESSAGE_SET(status->status, "degraded"));
+        free(status->reason);
+        status->reason = message_strdup(buf_str(&self->refused));
     }
 }
 

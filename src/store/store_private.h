@@ -13,8 +13,8 @@ void store_params_encode(buf_t *out, const char *format, va_list args);
 void store_query_encoded(actor_t *self, const char *statement, uint32_t max_rows, buf_t *params,
                          const actor_request_options_t *options, actor_reply_fn *reply, void *context);
 
-/* The op that keeps `payload` as the first answer of a key (statement idempotency_answer). */
-size_t store_write_answer_op(store_write_t *self, const Envelope *envelope, const char *schema,
-                             const void *payload, size_t size, Outcome outcome);
+/* The op that keeps `payload` as the first answer of a key; `statement` is one of idempotency_answer, _early, _final. */
+size_t store_write_answer_op(store_write_t *self, const char *statement, const Envelope *envelope,
+                             const char *schema, const void *payload, size_t size, Outcome outcome);
 
 #define IDEMPOTENCY_KEPT_MS (24 * 3600 * 1000LL)

@@ -293,43 +293,38 @@ void store_write_event_on(store_write_t *self, uint64_t base_seq, const char *to
     s_patch_marks(self, STORE_PATCH_EVENT, (const char *)event->payload->bytes, event->payload->size);
 }
 
-size_t store_write_answer_op(store_write_t *self, const Envelope *envelope, const char *schema,
-                             const void *payload, size_t size, Outcome outcome) {
+size_t store_write_answer_op(store_write_t *self, const char *statement, const Envelope *envelope,
+                             const char *schema, const void *payload, size_t size, Outcome outcome) {
     int64_t now_ms = clock_wall_ms();
-    size_t index =
-        store_write_op(self, "idempotency_answer", "sssisbiii", envelope->principal.name, envelope->operation,
-                       envelope->idempotency_key, (int64_t)envelope->body_hash, schema, payload, size,
-                       (int64_t)outcome, now_ms, now_ms - IDEMPOTENCY_KEPT_MS);
+    size_t index = store_write_op(self, statement, "sssisbiii", envelope->principal.name, envelope->operation,
+                                  envelope->idempotency_key, (int64_t)envelope->body_hash, schema, payload,
+                                  size, (int64_t)outcome, now_ms, now_ms - IDEMPOTENCY_KEPT_MS);
     store_write_expect(self, 1);
     return index;
 }
 
 enum { ANSWER_PAYLOAD = 5 };
 
-void store_write_answer(store_write_t *self, call_t *call, const void *response) {
-    const Envelope *envelope = call_envelope(call);
+static void s_write_answer(store_write_t *self, const char *statement, call_t *call, const void *response) {
     const message_t *message = call_rpc(call)->response();
     buf_t payload = BUF_INIT;
-    if (!envelope->idempotency_key[0])
-        return;
     assert_always(message_encode(message, response, &payload) == OK);
-    store_write_answer_op(self, envelope, message->schema, buf_str(&payload), payload.size,
-                          call_get_outcome(call));
+    store_write_answer_op(self, statement, call_envelope(call), message->schema, buf_str(&payload),
+                          payload.size, call_get_outcome(call));
     s_patch_marks(self, ANSWER_PAYLOAD, buf_str(&payload), payload.size);
     buf_free(&payload);
+}
+
+void store_write_answer(store_write_t *self, call_t *call, const void *response) {
+    if (!call_envelope(call)->idempotency_key[0])
+        return;
+    s_write_answer(self, "idempotency_answer", call, response);
     call_answer_recorded(call);
 }
 
-void store_write_answer_again(store_write_t *self, call_t *call, const void *response) {
-    const Envelope *envelope = call_envelope(call);
-    buf_t payload = BUF_INIT;
-    if (!envelope->idempotency_key[0])
-        return;
-    assert_always(message_encode(call_rpc(call)->response(), response, &payload) == OK);
-    store_write_op(self, "idempotency_update", "sssbi", envelope->principal.name, envelope->operation,
-                   envelope->idempotency_key, buf_str(&payload), payload.size,
-                   (int64_t)call_get_outcome(call));
-    buf_free(&payload);
+void store_write_answer_early(store_write_t *self, call_t *call, const void *response) {
+    if (call_envelope(call)->idempotency_key[0])
+        s_write_answer(self, "idempotency_early", call, response);
 }
 
 void store_commit(actor_t *self, store_write_t **write_p, const actor_request_options_t *options,

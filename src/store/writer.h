@@ -33,8 +33,10 @@ typedef struct {
     uint64_t epoch;
     running_keys_t *running;
     uint64_t retry_timer, prune_timer, ping_timer, save_timer;
-    int64_t used_at_us; /* last time the connection proved to be alive */
-    buf_t results;      /* memory of a reply */
+    uint64_t trial_timer; /* while `refused` says something */
+    buf_t refused;        /* why nothing could be stored, though the database is reachable; else empty */
+    int64_t used_at_us;   /* last time the connection proved to be alive */
+    buf_t results;        /* memory of a reply */
 
     /* writer_retention.c */
     bool removing; /* a run is under way */
@@ -59,6 +61,11 @@ err_t writer_settle(writer_t *self);
 /* Refuses what waits and forgets it: nothing of it was stored. */
 void writer_fail_pending(writer_t *self, err_t err, const char *why);
 void writer_forget_pending(writer_t *self);
+
+/* ---- writer_room.c ---- */
+/* A group was not stored over a connection that lives: `refused` says why until a trial is stored. */
+void writer_room_refused(writer_t *self);
+void writer_room_forget(writer_t *self);
 
 /* ---- writer_retention.c ---- */
 /* Removes old history from time to time, when HISTORY_RETENTION_DAYS says so. Once, at the start. */

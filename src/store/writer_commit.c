@@ -171,6 +171,8 @@ void writer_commit(writer_t *self) {
         writer_fail_pending(self, err, buf_str(&self->link.engine->error));
         if (!self->link.engine->alive)
             writer_disconnect(self);
+        else if (err == ERR_STORE_UNAVAILABLE)
+            writer_room_refused(self);
     }
 }
 

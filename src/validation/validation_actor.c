@@ -10,9 +10,11 @@ static err_t s_validate_cycle(actor_t *actor, call_t *call, const void *request,
 }
 
 static err_t s_cancel_validation(actor_t *actor, call_t *call, const void *request, void *response) {
-    (void)call;
+    const CancelValidationRequest *input = request;
     CancelValidationReply *reply = response;
-    reply->cancelled = validation_cancel(actor, ((const CancelValidationRequest *)request)->cycle_id);
+    reply->cancelled = validation_cancel(actor, input->cycle_id);
+    if (!reply->cancelled && input->has_interrupted)
+        validation_cancel_interrupted(actor, call, &input->interrupted);
     return OK;
 }
 

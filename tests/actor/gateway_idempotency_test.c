@@ -64,6 +64,13 @@ Test(gateway_idempotency, the_same_key_with_another_body_is_422) {
     cr_expect_str_eq(raw_text(&s_reply, "error_code"), "IDEMPOTENCY_MISMATCH");
 }
 
+Test(gateway_idempotency, the_same_body_may_be_written_otherwise) {
+    cr_expect(s_post(ROUTE, KEY, "{\"source\":\"s\",\"strength\":0.5}") == 400);
+    cr_expect(s_post(ROUTE, KEY, "{ \"strength\": 5e-1, \"source\": \"\\u0073\" }\n") == 400);
+    cr_expect(s_is_replay());
+    cr_expect(s_post(ROUTE, KEY, "{\"source\":\"s\",\"strength\":0.6}") == 422);
+}
+
 Test(gateway_idempotency, keys_are_kept_apart_by_path) {
     cr_expect(s_post("/api/v1/services/macro/health-check", KEY, NULL) == 200);
     cr_expect(s_post("/api/v1/services/flowhub/health-check", KEY, NULL) == 200);

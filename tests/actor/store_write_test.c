@@ -459,7 +459,8 @@ STORE_TEST(an_answer_recorded_with_its_effect_ends_the_key) {
     s_expect_begin(f, "k", 11, "started");
     store_write_t *write = store_write_new();
     add_state(write, "t/1", "effect", "1");
-    store_write_answer_op(write, &envelope, "integration.v1.Empty", "done", 4, Outcome_OUTCOME_CREATED);
+    store_write_answer_op(write, "idempotency_answer", &envelope, "integration.v1.Empty", "done", 4,
+                          Outcome_OUTCOME_CREATED);
     StoreWritten written = commit(f, &write);
     cr_assert_str_eq(written.units[0].code, "OK");
     written_free(&written);
@@ -467,9 +468,41 @@ STORE_TEST(an_answer_recorded_with_its_effect_ends_the_key) {
 
     write = store_write_new(); /* the same again, by whoever missed that: no second effect */
     add_state(write, "t/1", "effect", "2");
-    store_write_answer_op(write, &envelope, "integration.v1.Empty", "done", 4, Outcome_OUTCOME_CREATED);
+    store_write_answer_op(write, "idempotency_answer", &envelope, "integration.v1.Empty", "done", 4,
+                          Outcome_OUTCOME_CREATED);
     written = commit(f, &write);
     cr_assert_str_eq(written.units[0].code, "CONFLICT");
     written_free(&written);
     cr_assert(state_is(f, "effect", "1"));
+}
+
+/* For a request whose effect is there long before its answer is. */
+STORE_TEST(an_early_answer_leaves_its_key_running_and_is_replaced_by_the_final_one) {
+    Envelope envelope = Envelope_init_zero;
+    strcpy(envelope.principal.name, "tester");
+    strcpy(envelope.operation, "POST /x");
+    envelope.body_hash = 11;
+    for (int crash = 0; crash < 2; crash++) {
+        const char *key = crash ? "crash" : "k";
+        strcpy(envelope.idempotency_key, key);
+        s_expect_begin(f, key, 11, "started");
+        store_write_t *write = store_write_new();
+        add_state(write, NULL, "effect", key);
+        store_write_answer_op(write, "idempotency_early", &envelope, "integration.v1.Empty", "early", 5,
+                              Outcome_OUTCOME_CREATED);
+        StoreWritten written = commit(f, &write);
+        cr_assert_str_eq(written.units[0].code, "OK");
+        written_free(&written);
+        s_expect_begin(f, key, 11, "running");
+        if (crash) {
+            fixture_stop_actors(f);
+            fixture_start_actors(f, NULL);
+        } else {
+            s_end(f, key, false);
+        }
+        s_expect_begin(f, key, 11, "replay");
+        StoreRows rows = query(f, 1, "idempotency_get", "sssi", "tester", "POST /x", key, (int64_t)0);
+        cr_expect_eq(row_int(&rows, 0, 3), crash ? Outcome_OUTCOME_CREATED : Outcome_OUTCOME_ACCEPTED);
+        rows_free(&rows);
+    }
 }

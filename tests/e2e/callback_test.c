@@ -117,6 +117,32 @@ Test(callback, carries_a_cycle_on_that_waits_for_its_jobs) {
     cr_expect_eq(simulator_effects(&s_sim, SIM_EXECUTION, "jobs_cancelled"), 0);
 }
 
+/* The only poll of the analysis is never answered. */
+Test(callback, of_the_service_itself_ends_the_stage_when_it_knows_our_address) {
+    char setting[96];
+    simulator_stop(&s_sim);
+    simulator_start(&s_sim, LIST("--as-of", "2018-09-01", "--job-ms", "500"));
+    simulator_serve(&s_sim, &s_instance);
+    s_start();
+    int port = s_instance.port;
+    instance_stop(&s_instance);
+    snprintf(setting, sizeof setting, "INTEGRATION_PORT=%d", port);
+    instance_set(&s_instance, setting);
+    snprintf(setting, sizeof setting, "INTEGRATION_PUBLIC_URL=http://127.0.0.1:%d/", port);
+    instance_set(&s_instance, setting);
+    s_start();
+    simulator_fault(&s_sim, SIM_EXECUTION, "{\"path_prefix\":\"" JOBS "\",\"hang\":true,\"count\":1}");
+    const rest_reply_t *reply = rest_post(&s_instance.rest, "/api/v1/system/analysis/trigger",
+                                          "{\"force\":true,\"wait_seconds\":30}");
+    cr_assert_status(reply, 200);
+    cr_expect_str_eq(rest_text(reply, "data.status"), "completed", "%s", buf_str(&reply->body));
+    cr_expect_eq(simulator_effects(&s_sim, SIM_EXECUTION, "callbacks_sent"), 1);
+    json_t *batches = simulator_requests(&s_sim, SIM_EXECUTION, "POST", "/api/v1/analyze/batch");
+    snprintf(setting, sizeof setting, "http://127.0.0.1:%d" EXECUTION, port);
+    cr_expect(strstr(json_text_at(batches, "0.body"), setting), "%s", json_text_at(batches, "0.body"));
+    json_decref(batches);
+}
+
 Test(callback, of_a_failed_job_fails_its_stage) {
     char analysis[129], path[128];
     s_start();

@@ -1,4 +1,5 @@
 /* Cancelling a cycle, running it again and stopping the trading flow, over HTTP. */
+#include "raw_http.h"
 #include "simulator.h"
 
 #include <criterion/criterion.h>
@@ -109,6 +110,57 @@ Test(control, the_same_key_runs_it_again_once) {
     s_await_end(second);
     reply = rest_get_ok(&s_instance.rest, "/api/v1/system/analysis/history");
     cr_expect_eq(rest_number(reply, "data.total"), 2);
+}
+
+#define WAITING_BODY "{\"force\":true,\"wait_seconds\":30}"
+
+static void s_send_waiting(raw_t *first) {
+    char request[512];
+    snprintf(request, sizeof request,
+             "POST " TRIGGER " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+             "Idempotency-Key: waits\r\nContent-Length: %zu\r\n\r\n" WAITING_BODY,
+             sizeof WAITING_BODY - 1);
+    raw_open(first, s_instance.port);
+    raw_send(first, request);
+    simulator_await(&s_sim, SIM_EXECUTION, "POST", "/api/v1/analyze/batch");
+}
+
+Test(control, while_the_first_trigger_waits_its_key_is_409_and_then_replays_the_end) {
+    raw_t first;
+    raw_reply_t answer;
+    s_begin("1000");
+    s_send_waiting(&first);
+    const rest_reply_t *reply = rest_post_key(&s_instance.rest, TRIGGER, "waits", WAITING_BODY);
+    cr_expect_status(reply, 409);
+    cr_expect_str_eq(rest_text(reply, "error_code"), "IDEMPOTENCY_IN_PROGRESS");
+    raw_reply(&first, &answer, false);
+    cr_expect_eq(answer.status, 200);
+    cr_expect_str_eq(raw_text(&answer, "data.status"), "completed");
+    reply = rest_post_key(&s_instance.rest, TRIGGER, "waits", WAITING_BODY);
+    cr_expect_status(reply, 200);
+    cr_expect_str_eq(rest_header(reply, "Idempotent-Replay"), "true");
+    cr_expect(json_equal(rest_at(reply, "data"), json_object_get(answer.json, "data")));
+    raw_reply_free(&answer);
+    raw_close(&first);
+    instance_kill(&s_instance);
+    instance_start(&s_instance);
+    instance_await_readyz(&s_instance, 200);
+    cr_expect_status(rest_post_key(&s_instance.rest, TRIGGER, "waits", WAITING_BODY), 200);
+}
+
+Test(control, the_key_of_a_trigger_that_waited_through_a_crash_replays_that_it_was_accepted) {
+    raw_t first;
+    s_begin("1000");
+    s_send_waiting(&first);
+    instance_kill(&s_instance);
+    raw_close(&first);
+    instance_start(&s_instance);
+    instance_await_readyz(&s_instance, 200);
+    const rest_reply_t *reply = rest_post_key(&s_instance.rest, TRIGGER, "waits", WAITING_BODY);
+    cr_expect_status(reply, 202);
+    cr_expect_str_eq(rest_header(reply, "Idempotent-Replay"), "true");
+    reply = rest_get_ok(&s_instance.rest, "/api/v1/system/analysis/history");
+    cr_expect_eq(rest_number(reply, "data.total"), 1);
 }
 
 Test(control, a_rerun_is_refused_before_the_end_and_past_what_was_completed) {

@@ -200,6 +200,42 @@ Test(kill, when_the_first_signal_is_on_the_stream) {
     }
 }
 
+/* ---- a cycle whose time is over when the service is back ---- */
+
+static void s_expect_the_job_is_cancelled(const char *starts_job, const char *stage_path) {
+    char cycle[128], fault[128];
+    instance_set(&s_instance, "ANALYSIS_TIMEOUT_SECONDS=4");
+    s_begin(false);
+    for (int service = 0; service < SIM_COUNT; service++)
+        simulator_clear_faults(&s_sim, service);
+    snprintf(fault, sizeof fault, "{\"path_prefix\":\"%s\",\"job_hang\":true}", starts_job);
+    simulator_fault(&s_sim, SIM_EXECUTION, fault);
+    s_trigger(cycle);
+    simulator_await(&s_sim, SIM_EXECUTION, "POST", starts_job);
+    long long over = program_now_ms() + 4000, deadline = program_now_ms() + PROGRAM_MS;
+    instance_kill(&s_instance);
+    while (program_now_ms() < over)
+        cr_assert(program_look_again(deadline));
+    instance_start(&s_instance);
+    instance_await_readyz(&s_instance, 200);
+    const rest_reply_t *reply = s_await_end(cycle);
+    cr_expect_str_eq(rest_text(reply, stage_path), "timeout", "%s", buf_str(&reply->body));
+    simulator_await(&s_sim, SIM_EXECUTION, "DELETE", "/api/v1/jobs/");
+    while (simulator_effects(&s_sim, SIM_EXECUTION, "jobs_cancelled") < 1)
+        cr_assert(program_look_again(deadline), "the job is cancelled");
+    s_expect_one_key_each(SIM_EXECUTION);
+}
+
+Test(kill, the_backtest_of_a_cycle_that_is_over_at_the_restart_is_cancelled) {
+    s_expect_the_job_is_cancelled("/api/v1/backtest/run", "data.stages.4.status");
+    cr_expect_eq(simulator_effects(&s_sim, SIM_EXECUTION, "jobs_created"), 2, "one analysis, one backtest");
+}
+
+Test(kill, the_analysis_of_a_cycle_that_is_over_at_the_restart_is_cancelled) {
+    s_expect_the_job_is_cancelled("/api/v1/analyze/batch", "data.stages.3.status");
+    cr_expect_eq(simulator_effects(&s_sim, SIM_EXECUTION, "jobs_created"), 1);
+}
+
 /* A cancel that was answered holds. */
 Test(kill, after_a_cancel_the_cycle_stays_cancelled) {
     char cycle[128], cancel[160];

@@ -235,18 +235,27 @@ Test(config, values_are_brought_into_their_usual_form) {
     cr_assert(config_list_has(config->signals_auto_resolve, "strength_conflict"));
     cr_assert_not(config_list_has(config->signals_auto_resolve, "strength"));
     cr_assert_not(config_list_has("", "a"));
+    const char *list = config->datasets_required, *item;
+    char seen[80] = "";
+    for (size_t length; config_list_next(&list, &item, &length);)
+        snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "[%.*s]", (int)length, item);
+    cr_assert_str_eq(seen, "[suspend_data][industry_board][concept_board]");
     cr_assert_str_eq(config->macro_service_url, "http://h:1/api");
     cr_assert_eq(config->services[SERVICE_MACRO].url, config->macro_service_url);
     config_destroy(&config);
 }
 
 Test(config, unknown_variables_of_our_prefix_are_refused_with_a_hint_and_others_are_not_looked_at) {
-    config_try_bad_env("INTEGRATION_PROT=1",
-                       "environment: INTEGRATION_PROT: is not a setting; did you mean INTEGRATION_PORT?\n");
-    config_try_bad_env("INTEGRATION_LOG_LEVEL=INFO",
-                       "environment: INTEGRATION_LOG_LEVEL: is not a setting; did you mean LOG_LEVEL?\n");
-    config_try_bad_env("INTEGRATION_ZZZZZZZZZZZZ=1",
-                       "environment: INTEGRATION_ZZZZZZZZZZZZ: is not a setting\n");
+    config_try_bad_env(
+        "INTEGRATION_PROT=1",
+        "environment: INTEGRATION_PROT: is not a setting; did you mean INTEGRATION_PORT?; allowed: those "
+        "that --help lists\n");
+    config_try_bad_env(
+        "INTEGRATION_LOG_LEVEL=INFO",
+        "environment: INTEGRATION_LOG_LEVEL: is not a setting; did you mean LOG_LEVEL?; allowed: those that --help lists\n");
+    config_try_bad_env(
+        "INTEGRATION_ZZZZZZZZZZZZ=1",
+        "environment: INTEGRATION_ZZZZZZZZZZZZ: is not a setting; allowed: those that --help lists\n");
     config_t *config =
         config_try_good(NULL, ARGS("SIGNALS_WHATEVER=1", "PATH=/bin", "integration_port=x", "ODD"), NULL);
     config_destroy(&config);
@@ -259,13 +268,16 @@ Test(config, flags_are_taken_with_a_blank_or_an_equals_sign_and_unknown_ones_ref
     cr_assert_str_eq(config->stream_url, "");
     cr_assert_str_eq(config->log_level, "DEBUG");
     config_destroy(&config);
-    config_try_bad(NULL, NULL, ARGS("--prot=1"),
-                   "command line: --prot: is not a flag; did you mean --port?\n");
-    config_try_bad(NULL, NULL, ARGS("serve"), "command line: serve: is not a flag\n");
+    config_try_bad(
+        NULL, NULL, ARGS("--prot=1"),
+        "command line: --prot: is not a flag; did you mean --port?; allowed: those that --help lists\n");
+    config_try_bad(NULL, NULL, ARGS("serve"),
+                   "command line: serve: is not a flag; allowed: those that --help lists\n");
     config_try_bad(NULL, NULL, ARGS("--port"), "command line: --port: needs a value\n");
     config_try_bad(NULL, NULL, ARGS("--port=1", "--port=2"), "command line: --port=2: is given twice\n");
     config_try_bad(NULL, NULL, ARGS("--config"), "command line: --config: needs a value\n");
-    config_try_bad(NULL, NULL, ARGS("--"), "command line: --: is not a flag\n");
+    config_try_bad(NULL, NULL, ARGS("--"),
+                   "command line: --: is not a flag; allowed: those that --help lists\n");
     config_try_bad(
         NULL, NULL, ARGS("--api-keys=a:read:" SHA),
         "command line: --api-keys: a secret on the command line is visible to all; allowed: environment "

@@ -139,13 +139,17 @@ Test(config_yaml, bad_signal_routes_are_refused_with_their_line) {
 
 Test(config_yaml, unknown_keys_are_refused_with_their_line_and_a_hint) {
     config_try_bad("integration:\n  prot: 1\n", NULL, NULL,
-                   "config.yaml:2: integration.prot: is not a setting; did you mean integration.port?\n");
+                   "config.yaml:2: integration.prot: is not a setting; did you mean integration.port?; "
+                   "allowed: those that --help lists\n");
     config_try_bad("\nintegration_prot: 1\n", NULL, NULL,
-                   "config.yaml:2: integration_prot: is not a setting; did you mean integration_port?\n");
+                   "config.yaml:2: integration_prot: is not a setting; did you mean integration_port?; "
+                   "allowed: those that --help lists\n");
     config_try_bad("signal_route: []\n", NULL, NULL,
-                   "config.yaml:1: signal_route: is not a setting; did you mean signal_routes?\n");
-    config_try_bad("utterly_unrelated_thing: 1\n", NULL, NULL,
-                   "config.yaml:1: utterly_unrelated_thing: is not a setting\n");
+                   "config.yaml:1: signal_route: is not a setting; did you mean signal_routes?; "
+                   "allowed: those that --help lists\n");
+    config_try_bad(
+        "utterly_unrelated_thing: 1\n", NULL, NULL,
+        "config.yaml:1: utterly_unrelated_thing: is not a setting; allowed: those that --help lists\n");
     config_try_bad("integration: {port: {deep: 1}}\n", NULL, NULL,
                    "config.yaml:1: integration.port: is a mapping; allowed: one value\n");
     config_try_bad("integration: 5\n", NULL, NULL,

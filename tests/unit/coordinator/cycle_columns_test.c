@@ -23,7 +23,7 @@ static int s_count(const char *list) {
     return count;
 }
 
-Test(columns, of_cycles_are_where_the_statements_have_them, .timeout = 5) {
+Test(columns, of_cycles_are_where_the_statements_have_them, .timeout = 20) {
     cr_expect_str_eq(s_column(CYCLE_COLUMNS, CYCLE_COLUMN_CYCLE_ID), "cycle_id");
     cr_expect_str_eq(s_column(CYCLE_COLUMNS, CYCLE_COLUMN_STATUS), "status");
     cr_expect_str_eq(s_column(CYCLE_COLUMNS, CYCLE_COLUMN_CREATED_AT), "created_at");
@@ -37,7 +37,7 @@ Test(columns, of_cycles_are_where_the_statements_have_them, .timeout = 5) {
     cr_expect_eq(s_count(CYCLE_COLUMNS), CYCLE_COLUMN_PAUSED_AT + 1);
 }
 
-Test(columns, of_stages_are_where_the_statements_have_them, .timeout = 5) {
+Test(columns, of_stages_are_where_the_statements_have_them, .timeout = 20) {
     cr_expect_str_eq(s_column(CYCLE_STAGE_COLUMNS, STAGE_COLUMN_NAME), "name");
     cr_expect_str_eq(s_column(CYCLE_STAGE_COLUMNS, STAGE_COLUMN_POSITION), "position");
     cr_expect_str_eq(s_column(CYCLE_STAGE_COLUMNS, STAGE_COLUMN_ATTEMPTS), "attempts");

@@ -38,19 +38,19 @@ static void s_refuse(output_fn *read, const char *data, const char *expected) {
 
 /* ---- macro ---- */
 
-Test(macro, takes_the_normative_state, .timeout = 5) {
+Test(macro, takes_the_normative_state, .timeout = 20) {
     json_t *out = s_accept(stage_macro_output, s_macro);
     cr_assert_eq(json_tree_number(out, "confidence", 0), 0.72);
     json_decref(out);
 }
 
-Test(macro, understands_the_alias_cycle_phase, .timeout = 5) {
+Test(macro, understands_the_alias_cycle_phase, .timeout = 20) {
     json_t *out = s_accept(stage_macro_output, "{\"cycle_phase\":\"recovery\",\"risk_level\":\"low\"}");
     cr_assert_str_eq(json_string_value(json_object_get(out, "economic_cycle")), "recovery");
     json_decref(out);
 }
 
-Test(macro, takes_null_as_absent, .timeout = 5) {
+Test(macro, takes_null_as_absent, .timeout = 20) {
     json_t *out = s_accept(stage_macro_output,
                            "{\"economic_cycle\":null,\"cycle_phase\":\"slowdown\",\"risk_level\":\"low\","
                            "\"market_sentiment\":null}");
@@ -58,7 +58,7 @@ Test(macro, takes_null_as_absent, .timeout = 5) {
     json_decref(out);
 }
 
-Test(macro, refuses_what_is_missing_or_outside_its_set, .timeout = 5) {
+Test(macro, refuses_what_is_missing_or_outside_its_set, .timeout = 20) {
     s_refuse(stage_macro_output, "{\"risk_level\":\"low\"}", "economic_cycle is missing");
     s_refuse(stage_macro_output, "{\"economic_cycle\":\"expansion\"}", "risk_level is missing");
     s_refuse(stage_macro_output, "{\"economic_cycle\":\"boom\",\"risk_level\":\"low\"}", "\"boom\"");
@@ -94,7 +94,7 @@ static void s_expect_portfolio(const char *macro, const char *path, const char *
     free(text);
 }
 
-Test(portfolio, chooses_method_and_objective_by_the_macro_state, .timeout = 5) {
+Test(portfolio, chooses_method_and_objective_by_the_macro_state, .timeout = 20) {
     s_expect_portfolio(
         s_macro, "/api/v1/portfolios/default_portfolio/optimize/markowitz",
         "{\"objective\":\"max_return\",\"constraints\":{\"max_sector_weight\":0.35,"
@@ -108,11 +108,11 @@ Test(portfolio, chooses_method_and_objective_by_the_macro_state, .timeout = 5) {
                        "\"objective\":\"max_sharpe\"");
 }
 
-Test(portfolio, sends_the_whole_macro_state, .timeout = 5) {
+Test(portfolio, sends_the_whole_macro_state, .timeout = 20) {
     s_expect_portfolio(s_macro, "/api/v1/portfolios/default_portfolio/optimize/markowitz", s_macro);
 }
 
-Test(portfolio, keeps_symbols_and_clamps_the_position, .timeout = 5) {
+Test(portfolio, keeps_symbols_and_clamps_the_position, .timeout = 20) {
     json_t *out = s_accept(stage_portfolio_output,
                            "{\"target_position\":1.4,\"symbols\":[\"IBM\"],\"risk_level\":\"low\"}");
     cr_expect_eq(json_tree_number(out, "target_position", 0), 1);
@@ -123,7 +123,7 @@ Test(portfolio, keeps_symbols_and_clamps_the_position, .timeout = 5) {
     json_decref(out);
 }
 
-Test(portfolio, divides_sector_weights_by_their_sum_when_it_is_off, .timeout = 5) {
+Test(portfolio, divides_sector_weights_by_their_sum_when_it_is_off, .timeout = 20) {
     json_t *out =
         s_accept(stage_portfolio_output, "{\"target_position\":0.5,\"sector_weights\":{\"a\":1,\"b\":3}}");
     cr_expect_eq(json_tree_number(json_object_get(out, "sector_weights"), "a", 0), 0.25);
@@ -134,13 +134,13 @@ Test(portfolio, divides_sector_weights_by_their_sum_when_it_is_off, .timeout = 5
     json_decref(out);
 }
 
-Test(portfolio, reads_a_nested_optimization_result, .timeout = 5) {
+Test(portfolio, reads_a_nested_optimization_result, .timeout = 20) {
     json_t *out = s_accept(stage_portfolio_output, "{\"optimization_result\":{\"target_position\":0.5}}");
     cr_expect_eq(json_tree_number(out, "target_position", 0), 0.5);
     json_decref(out);
 }
 
-Test(portfolio, fills_the_defaults_of_what_is_absent, .timeout = 5) {
+Test(portfolio, fills_the_defaults_of_what_is_absent, .timeout = 20) {
     json_t *out = s_accept(stage_portfolio_output,
                            "{\"target_position\":-1,\"rebalance_threshold\":7,\"lookback_days\":null}");
     cr_expect_eq(json_tree_number(out, "target_position", 9), 0);
@@ -151,7 +151,7 @@ Test(portfolio, fills_the_defaults_of_what_is_absent, .timeout = 5) {
     json_decref(out);
 }
 
-Test(portfolio, refuses_what_has_another_type, .timeout = 5) {
+Test(portfolio, refuses_what_has_another_type, .timeout = 20) {
     s_refuse(stage_portfolio_output, "{\"target_position\":0.5,\"sector_weights\":[0.5]}",
              "sector_weights must be an object");
     s_refuse(stage_portfolio_output, "{\"target_position\":0.5,\"risk_constraints\":1}", "risk_constraints");
@@ -162,7 +162,7 @@ Test(portfolio, refuses_what_has_another_type, .timeout = 5) {
     s_refuse(stage_portfolio_output, "[]", "not an object");
 }
 
-Test(portfolio, invents_no_position, .timeout = 5) {
+Test(portfolio, invents_no_position, .timeout = 20) {
     s_refuse(stage_portfolio_output, "{}", "target_position is missing");
     s_refuse(stage_portfolio_output, "{\"target_position\":\"0.5\"}", "target_position must be a number");
     s_refuse(stage_portfolio_output, "{\"target_position\":0.5,\"execution_priority\":9}",
@@ -185,7 +185,7 @@ static void s_expect_strategy(const char *plan, const char *const *symbols, size
     s_free(&context);
 }
 
-Test(strategy, takes_symbols_in_first_seen_order_without_doubles, .timeout = 5) {
+Test(strategy, takes_symbols_in_first_seen_order_without_doubles, .timeout = 20) {
     const char *trigger[] = {"MSFT", "IBM"};
     s_expect_strategy(
         "{\"symbols\":[\"IBM\",\"AAPL\"],\"target_symbols\":[\"XRX\"],\"weights\":{\"AAPL\":1,\"DELL\":1},"
@@ -196,7 +196,23 @@ Test(strategy, takes_symbols_in_first_seen_order_without_doubles, .timeout = 5) 
         "\"timeout_seconds\":300}");
 }
 
-Test(strategy, chooses_analyzers_by_risk_and_sentiment, .timeout = 5) {
+Test(strategy, names_the_callback_of_the_service_that_runs_the_job, .timeout = 20) {
+    stage_context_t context = {.cycle_id = "c", .portfolio_id = "p", .public_url = "https://h:1/a\"b"};
+    char *input = NULL, why[STAGE_WHY_SIZE];
+    s_set(&context, STAGE_PORTFOLIO_MANAGEMENT, "{\"symbols\":[\"A\"]}");
+    cr_assert_eq(stage_strategy_input(&context, &input, why), OK);
+    cr_expect(strstr(input, "\"timeout_seconds\":300,\"callback_url\":"
+                            "\"https://h:1/a\\\"b/api/v1/callbacks/execution\"}}}"),
+              "%s", input);
+    free(input);
+    context.public_url = "";
+    cr_assert_eq(stage_strategy_input(&context, &input, why), OK);
+    cr_expect_not(strstr(input, "callback_url"), "%s", input);
+    free(input);
+    s_free(&context);
+}
+
+Test(strategy, chooses_analyzers_by_risk_and_sentiment, .timeout = 20) {
     s_expect_strategy("{\"symbols\":[\"A\"],\"risk_level\":\"high\",\"market_sentiment\":\"positive\"}", NULL,
                       0, "[\"livermore\",\"multi_indicator\"]");
     s_expect_strategy("{\"symbols\":[\"A\"],\"risk_level\":\"low\"}", NULL, 0,
@@ -205,7 +221,7 @@ Test(strategy, chooses_analyzers_by_risk_and_sentiment, .timeout = 5) {
     s_expect_strategy("{\"symbols\":[\"A\"]}", NULL, 0, "\"parallel\":false");
 }
 
-Test(strategy, invents_no_symbols, .timeout = 5) {
+Test(strategy, invents_no_symbols, .timeout = 20) {
     stage_context_t context = {.cycle_id = "c", .portfolio_id = "p"};
     char *input = NULL, why[STAGE_WHY_SIZE] = "";
     s_set(&context, STAGE_PORTFOLIO_MANAGEMENT, "{\"target_position\":0.5,\"symbols\":[\"not a symbol\"]}");
@@ -224,7 +240,7 @@ static err_t s_strategy_output(const char *data, char **output, char **summary, 
     return stage_strategy_output(ASKED("\"A\",\"B\",\"C\""), data, output, summary, why);
 }
 
-Test(strategy, names_what_was_asked_for_and_not_analysed, .timeout = 5) {
+Test(strategy, names_what_was_asked_for_and_not_analysed, .timeout = 20) {
     char *output = NULL, *summary = NULL, why[STAGE_WHY_SIZE];
     cr_assert_eq(s_strategy_output("{\"results\":{\"B\":{\"overall_score\":0.7,\"confidence\":0.5},"
                                    "\"C\":{\"confidence\":0.5}}}",
@@ -236,7 +252,7 @@ Test(strategy, names_what_was_asked_for_and_not_analysed, .timeout = 5) {
     free(summary);
 }
 
-Test(strategy, derives_side_and_weight_from_the_score, .timeout = 5) {
+Test(strategy, derives_side_and_weight_from_the_score, .timeout = 20) {
     json_t *out =
         s_accept(s_output_of_six, "{\"results\":{"
                                   "\"A\":{\"overall_score\":0.71,\"confidence\":0.66},"
@@ -262,7 +278,7 @@ Test(strategy, derives_side_and_weight_from_the_score, .timeout = 5) {
     json_decref(out);
 }
 
-Test(strategy, reads_the_list_form_of_earlier_services, .timeout = 5) {
+Test(strategy, reads_the_list_form_of_earlier_services, .timeout = 20) {
     json_t *out =
         s_accept(s_strategy_output,
                  "{\"data\":[{\"symbol\":\"A\",\"status\":\"success\",\"result\":{\"aggregated\":"
@@ -276,7 +292,7 @@ Test(strategy, reads_the_list_form_of_earlier_services, .timeout = 5) {
     json_decref(out);
 }
 
-Test(strategy, takes_no_symbol_that_nobody_asked_for_and_none_twice, .timeout = 5) {
+Test(strategy, takes_no_symbol_that_nobody_asked_for_and_none_twice, .timeout = 20) {
     json_t *out =
         s_accept(s_strategy_output, "{\"results\":{\"A\":{\"overall_score\":0.9,\"confidence\":0.5},"
                                     "\"Z\":{\"overall_score\":0.9,\"confidence\":0.5}}}");
@@ -297,11 +313,11 @@ Test(strategy, takes_no_symbol_that_nobody_asked_for_and_none_twice, .timeout = 
     json_decref(out);
 }
 
-Test(strategy, sends_the_lookback_of_the_portfolio, .timeout = 5) {
+Test(strategy, sends_the_lookback_of_the_portfolio, .timeout = 20) {
     s_expect_strategy("{\"symbols\":[\"A\"],\"lookback_days\":400}", NULL, 0, "\"lookback_days\":400");
 }
 
-Test(strategy, refuses_an_answer_without_results, .timeout = 5) {
+Test(strategy, refuses_an_answer_without_results, .timeout = 20) {
     s_refuse(s_strategy_output, "{}", "no results");
 }
 
@@ -319,7 +335,7 @@ static stage_context_t s_analysed(void) {
     return context;
 }
 
-Test(validation, is_asked_with_sorted_analyzers_and_all_analysed_symbols, .timeout = 5) {
+Test(validation, is_asked_with_sorted_analyzers_and_all_analysed_symbols, .timeout = 20) {
     stage_context_t context = s_analysed();
     char *input = NULL, why[STAGE_WHY_SIZE];
     cr_assert_eq(stage_validation_input(&context, 1714984200000, &input, why), OK);
@@ -340,13 +356,13 @@ static char *s_validation_input(const char *macro, err_t expected, char why[STAG
     return input;
 }
 
-Test(validation, is_dated_yesterday_when_the_macro_state_names_no_day, .timeout = 5) {
+Test(validation, is_dated_yesterday_when_the_macro_state_names_no_day, .timeout = 20) {
     char why[STAGE_WHY_SIZE] = "", *input = s_validation_input("{}", OK, why);
     cr_assert(strstr(input, "\"as_of\":\"2024-05-05\""), "%s", input);
     free(input);
 }
 
-Test(validation, refuses_an_as_of_that_is_no_date, .timeout = 5) {
+Test(validation, refuses_an_as_of_that_is_no_date, .timeout = 20) {
     const char *macros[] = {"{\"as_of\":\"yesterday\"}", "{\"as_of\":20240506}", "{\"as_of\":\"2024-02-30\"}",
                             "{\"as_of\":\"2024-05-06T08:30:00Z and much more than a date may hold\"}"};
     for (size_t i = 0; i < sizeof macros / sizeof *macros; i++) {
@@ -356,7 +372,7 @@ Test(validation, refuses_an_as_of_that_is_no_date, .timeout = 5) {
     }
 }
 
-Test(validation, is_not_asked_without_symbols, .timeout = 5) {
+Test(validation, is_not_asked_without_symbols, .timeout = 20) {
     stage_context_t context = {.cycle_id = "c", .portfolio_id = "p"};
     char *input = NULL, why[STAGE_WHY_SIZE] = "";
     s_set(&context, STAGE_STRATEGY_ANALYSIS, "{\"symbols\":{}}");
@@ -365,7 +381,7 @@ Test(validation, is_not_asked_without_symbols, .timeout = 5) {
     s_free(&context);
 }
 
-Test(dispatch, sends_buys_and_sells_with_the_adjusted_confidence, .timeout = 5) {
+Test(dispatch, sends_buys_and_sells_with_the_adjusted_confidence, .timeout = 20) {
     stage_context_t context = s_analysed();
     char *input = NULL, why[STAGE_WHY_SIZE];
     s_set(&context, STAGE_STRATEGY_VALIDATION,
@@ -385,14 +401,14 @@ Test(dispatch, sends_buys_and_sells_with_the_adjusted_confidence, .timeout = 5) 
     s_free(&context);
 }
 
-Test(dispatch, needs_a_validation, .timeout = 5) {
+Test(dispatch, needs_a_validation, .timeout = 20) {
     stage_context_t context = s_analysed();
     char *input = NULL, why[STAGE_WHY_SIZE];
     cr_assert_eq(stage_dispatch_input(&context, 1000, &input, why), ERR_PROTOCOL);
     s_free(&context);
 }
 
-Test(dispatch, derives_the_same_id_for_the_same_cycle_and_symbol, .timeout = 5) {
+Test(dispatch, derives_the_same_id_for_the_same_cycle_and_symbol, .timeout = 20) {
     char first[37], again[37], other[37];
     stage_signal_id("c1", "IBM", first);
     stage_signal_id("c1", "IBM", again);
@@ -402,7 +418,7 @@ Test(dispatch, derives_the_same_id_for_the_same_cycle_and_symbol, .timeout = 5) 
     cr_assert_eq(first[14], '8');
 }
 
-Test(digest, is_sha256_in_hex, .timeout = 5) {
+Test(digest, is_sha256_in_hex, .timeout = 20) {
     char digest[65];
     stage_digest("abc", digest);
     cr_assert_str_eq(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

@@ -6,7 +6,7 @@
 
 #define NEAR(a, b) cr_expect(fabs((a) - (b)) < 1e-12, "%.15g is not %.15g", (double)(a), (double)(b))
 
-Test(formulas, historical_score_is_half_the_sharpe_ratio_clamped, .timeout = 5) {
+Test(formulas, historical_score_is_half_the_sharpe_ratio_clamped, .timeout = 20) {
     struct {
         double sharpe, drawdown, score, risk;
     } cases[] = {{1.21, 0.093, 0.605, 0.093}, {3, 0, 1, 0}, {-1, 0.4, 0, 0.4}, {0.5, 1.7, 0.25, 1}};
@@ -18,7 +18,7 @@ Test(formulas, historical_score_is_half_the_sharpe_ratio_clamped, .timeout = 5) 
     }
 }
 
-Test(formulas, forward_score_is_the_mean_confidence, .timeout = 5) {
+Test(formulas, forward_score_is_the_mean_confidence, .timeout = 20) {
     double confidences[] = {0.66, 0.5, 0.7};
     validation_parts_t parts;
     validation_forward(confidences, 3, &parts);
@@ -26,7 +26,7 @@ Test(formulas, forward_score_is_the_mean_confidence, .timeout = 5) {
     NEAR(parts.forward_risk, 0.38);
 }
 
-Test(formulas, verdict_of_a_worked_example, .timeout = 5) {
+Test(formulas, verdict_of_a_worked_example, .timeout = 20) {
     validation_parts_t parts = {0.605, 0.093, 0.62, 0.38};
     validation_verdict_t verdict = validation_judge(&parts);
     NEAR(verdict.overall, 0.611);
@@ -35,7 +35,7 @@ Test(formulas, verdict_of_a_worked_example, .timeout = 5) {
     cr_assert_str_eq(verdict.tier, "pass");
 }
 
-Test(formulas, tiers_begin_at_their_bounds, .timeout = 5) {
+Test(formulas, tiers_begin_at_their_bounds, .timeout = 20) {
     struct {
         double score;
         const char *tier;
@@ -47,7 +47,7 @@ Test(formulas, tiers_begin_at_their_bounds, .timeout = 5) {
     }
 }
 
-Test(formulas, confidence_never_exceeds_overall, .timeout = 5) {
+Test(formulas, confidence_never_exceeds_overall, .timeout = 20) {
     srand(11);
     for (int i = 0; i < 10000; i++) {
         validation_parts_t parts = {rand() / (double)RAND_MAX, rand() / (double)RAND_MAX,
