@@ -8,6 +8,7 @@
 #include "gateway/tls.h"
 #include "gateway/wake.h"
 #include <civetweb.h>
+#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,15 @@ static const char *s_refusal(const char *message) {
     return message;
 }
 
+/* civetweb takes the words of the request line apart, and stops at a method that it does not know; the version then lacks
+ * its "HTTP/". */
+static bool s_is_method_unknown(const exchange_t *exchange, int status, const char *message) {
+    const struct mg_request_info *info = exchange->info;
+    return status == 400 && strcmp(message, "Bad request") == 0 && info->request_method &&
+           info->request_uri && info->http_version && isdigit((unsigned char)*info->http_version) &&
+           exchange->method == HTTP_METHOD_COUNT;
+}
+
 /* What civetweb refuses before there is a request: bad syntax, an unknown method, headers that are too large. */
 static int s_http_error(struct mg_connection *conn, int status, const char *message) {
     worker_t *worker = mg_get_thread_pointer(conn);
@@ -82,6 +92,10 @@ static int s_http_error(struct mg_connection *conn, int status, const char *mess
         return 1;
     exchange_t exchange;
     exchange_begin(&exchange, worker, conn);
+    if (s_is_method_unknown(&exchange, status, message)) {
+        dispatch_refuse_method(&exchange, exchange.info->request_uri);
+        return 0;
+    }
     switch (status) {
     case 505: dispatch_refuse(&exchange, ERR_HTTP_VERSION, NULL); break;
     case 500: dispatch_refuse(&exchange, ERR_INTERNAL, NULL); break;
@@ -213,8 +227,12 @@ void gateway_reload(gateway_t *self, const config_t *config) {
     atomic_store(&self->shared.config, config);
 }
 
-bool gateway_drain(gateway_t *self, int64_t deadline_us) {
+void gateway_close(gateway_t *self) {
     gate_close(self->shared.gate);
+}
+
+bool gateway_drain(gateway_t *self, int64_t deadline_us) {
+    gateway_close(self);
     return gate_wait_empty(self->shared.gate, deadline_us);
 }
 

@@ -25,8 +25,10 @@ int gateway_port(const gateway_t *self);
 /* Takes the reloadable settings (API keys, rate limit) from a new configuration, which must stay as the first. */
 void gateway_reload(gateway_t *self, const config_t *config);
 
-/* Newcomers get 503 SHUTTING_DOWN and their connections end; waits until every request inside was answered. False
- * when the monotonic `deadline_us` came first. The bus must still run. */
+/* From now on newcomers get 503 SHUTTING_DOWN, and their connections end. */
+void gateway_close(gateway_t *self);
+/* Closes, and waits until every request inside was answered. False when the monotonic `deadline_us` came first. The
+ * bus must still run. */
 bool gateway_drain(gateway_t *self, int64_t deadline_us);
 
 /* Closes the listener and ends the workers. Requests still inside lose their answers: drain first. */

@@ -288,6 +288,10 @@ static void s_stop(service_t *self) {
     int64_t now = clock_mono_us(), allowed_us = self->config->shutdown_seconds * 1000000;
     if (self->client)
         s_publish(self, "evt/service/Stopping", Stopping_message());
+    if (self->gateway) {
+        gateway_close(self->gateway);
+        log_info("no further request is taken");
+    }
     if (self->gateway && !gateway_drain(self->gateway, now + allowed_us * DRAIN_SHARE / 100))
         log_warning("requests were still being answered when the components had to stop");
     if (self->supervisor)

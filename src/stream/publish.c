@@ -54,6 +54,8 @@ err_t publish_open(stream_t *self, const config_t *config) {
     actor_poll_socket(self->actor, self->peers.monitor, ZMQ_POLLIN, s_on_peers, self);
     log_info("stream bound", LOG_STR("stream", buf_str(&self->stream_url)),
              LOG_BOOL("curve", self->curve.zap != NULL), LOG_STR("format", config->stream_format));
+    if (config->stream_insecure && !self->curve.zap)
+        log_warning("INTEGRATION_STREAM_INSECURE is set: everyone who can connect reads the signals");
     return OK;
 }
 
