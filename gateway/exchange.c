@@ -181,9 +181,10 @@ void exchange_write(exchange_t *self) {
     s_write_head(self, &worker->out, duration_us);
     if (!self->head && self->status != 204)
         buf_append(&worker->out, buf_str(&worker->content), worker->content.size);
+    /* Before the answer is out: who has it finds it counted. */
+    stats_count(worker->stats, self->rpc, self->status, duration_us);
     /* A peer that went away has no use for the answer; civetweb ends the connection. */
     (void)mg_write(self->conn, worker->out.data, worker->out.size);
-    stats_count(worker->stats, self->rpc, self->status, duration_us);
     s_log(self, duration_us);
 }
 

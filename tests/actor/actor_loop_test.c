@@ -11,7 +11,7 @@ static err_t s_say(harness_t *h, const char *what, uint32_t number, StoreOpResul
     return harness_request(h, &rpc_Echo_Say, &query, result, fault);
 }
 
-Test(actor, answers_a_command, .timeout = 30) {
+Test(actor, answers_a_command, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -23,7 +23,7 @@ Test(actor, answers_a_command, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, says_with_what_outcome_it_answered, .timeout = 30) {
+Test(actor, says_with_what_outcome_it_answered, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -40,7 +40,7 @@ Test(actor, says_with_what_outcome_it_answered, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, refuses_with_code_sentence_details_and_retry_after, .timeout = 30) {
+Test(actor, refuses_with_code_sentence_details_and_retry_after, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -61,7 +61,7 @@ Test(actor, refuses_with_code_sentence_details_and_retry_after, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, answers_later_when_the_handler_kept_the_call, .timeout = 30) {
+Test(actor, answers_later_when_the_handler_kept_the_call, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -72,7 +72,7 @@ Test(actor, answers_later_when_the_handler_kept_the_call, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, takes_an_answer_given_inside_the_handler, .timeout = 30) {
+Test(actor, takes_an_answer_given_inside_the_handler, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -84,7 +84,7 @@ Test(actor, takes_an_answer_given_inside_the_handler, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, answers_kept_calls_each_to_its_asker, .timeout = 30) {
+Test(actor, answers_kept_calls_each_to_its_asker, .timeout = 60) {
     enum { CALLS = 50 };
     harness_t h;
     harness_start(&h);
@@ -110,7 +110,7 @@ Test(actor, answers_kept_calls_each_to_its_asker, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, refuses_an_rpc_that_it_does_not_handle, .timeout = 30) {
+Test(actor, refuses_an_rpc_that_it_does_not_handle, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -120,7 +120,7 @@ Test(actor, refuses_an_rpc_that_it_does_not_handle, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, refuses_what_it_cannot_decode, .timeout = 30) {
+Test(actor, refuses_what_it_cannot_decode, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -140,7 +140,7 @@ Test(actor, refuses_what_it_cannot_decode, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, does_not_run_a_command_whose_deadline_has_passed, .timeout = 30) {
+Test(actor, does_not_run_a_command_whose_deadline_has_passed, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -153,7 +153,7 @@ Test(actor, does_not_run_a_command_whose_deadline_has_passed, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, sends_no_answer_when_nobody_waits, .timeout = 30) {
+Test(actor, sends_no_answer_when_nobody_waits, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -174,7 +174,7 @@ Test(actor, sends_no_answer_when_nobody_waits, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, describes_itself_with_its_own_and_the_loops_figures, .timeout = 30) {
+Test(actor, describes_itself_with_its_own_and_the_loops_figures, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -189,7 +189,7 @@ Test(actor, describes_itself_with_its_own_and_the_loops_figures, .timeout = 30) 
     harness_stop(&h);
 }
 
-Test(actor, describes_a_state_that_the_component_sets, .timeout = 30) {
+Test(actor, describes_a_state_that_the_component_sets, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -207,7 +207,7 @@ Test(actor, describes_a_state_that_the_component_sets, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, of_another_name_takes_commands_by_that_name, .timeout = 30) {
+Test(actor, of_another_name_takes_commands_by_that_name, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor_named(&h, &echo_class, "echo.one", NULL, NULL);
@@ -225,7 +225,7 @@ Test(actor, of_another_name_takes_commands_by_that_name, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, that_fails_to_start_gives_its_error_and_leaves_nothing, .timeout = 30) {
+Test(actor, that_fails_to_start_gives_its_error_and_leaves_nothing, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     echo_args_t args = {.start_error = ERR_STORE_UNAVAILABLE};
@@ -239,13 +239,13 @@ Test(actor, that_fails_to_start_gives_its_error_and_leaves_nothing, .timeout = 3
     harness_stop(&h);
 }
 
-Test(actor, without_a_bus_does_not_start, .timeout = 30) {
+Test(actor, without_a_bus_does_not_start, .timeout = 60) {
     actor_handle_t *actor = NULL;
     cr_expect_eq(actor_start(&actor, &echo_class, NULL, NULL, NULL), ERR_NO_SUBSCRIBER);
     cr_expect_null(actor);
 }
 
-Test(actor, with_a_route_but_no_handler_does_not_start, .timeout = 30) {
+Test(actor, with_a_route_but_no_handler_does_not_start, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     const rpc_t *routed = NULL;
@@ -261,7 +261,7 @@ Test(actor, with_a_route_but_no_handler_does_not_start, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, with_two_handlers_for_one_rpc_does_not_start, .timeout = 30) {
+Test(actor, with_two_handlers_for_one_rpc_does_not_start, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     const actor_command_t twice[] = {echo_class.commands[0], echo_class.commands[0], {NULL, NULL}};
@@ -306,7 +306,7 @@ static err_t s_pass(harness_t *h, const char *what, int64_t within_ms, StoreOpRe
     return harness_request_within(h, within_ms, &s_relay_rpc, &query, result, fault);
 }
 
-Test(actor, asks_another_actor_and_gets_its_reply, .timeout = 30) {
+Test(actor, asks_another_actor_and_gets_its_reply, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -320,7 +320,7 @@ Test(actor, asks_another_actor_and_gets_its_reply, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, passes_on_principal_request_id_and_trace, .timeout = 30) {
+Test(actor, passes_on_principal_request_id_and_trace, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -341,7 +341,7 @@ Test(actor, passes_on_principal_request_id_and_trace, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, passes_on_a_refusal_with_its_details, .timeout = 30) {
+Test(actor, passes_on_a_refusal_with_its_details, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -356,7 +356,7 @@ Test(actor, passes_on_a_refusal_with_its_details, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor, learns_at_once_that_nobody_takes_its_request, .timeout = 30) {
+Test(actor, learns_at_once_that_nobody_takes_its_request, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &s_relay_class, NULL, NULL);
@@ -375,7 +375,7 @@ static err_t s_relay_impatiently(actor_t *actor, call_t *call, const void *reque
     return ERR_PENDING;
 }
 
-Test(actor, gives_up_its_request_at_its_deadline_and_drops_the_late_reply, .timeout = 30) {
+Test(actor, gives_up_its_request_at_its_deadline_and_drops_the_late_reply, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     static const actor_command_t commands[] = {{&s_relay_rpc, s_relay_impatiently}, {NULL, NULL}};
@@ -426,7 +426,7 @@ static bool s_all_events(void *context) {
     return atomic_load(&s_events[0]) == 55 && atomic_load(&s_events[1]) == 55;
 }
 
-Test(actor, hands_events_to_those_who_listen_to_the_topic, .timeout = 30) {
+Test(actor, hands_events_to_those_who_listen_to_the_topic, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &s_listener_class, NULL, NULL);

@@ -87,7 +87,7 @@ static bool s_received_all(void *context) {
     return atomic_load(&((waiting_t *)context)->received) >= 100;
 }
 
-Test(actor, runs_timers_and_polls_descriptors_until_told_not_to, .timeout = 30) {
+Test(actor, runs_timers_and_polls_descriptors_until_told_not_to, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     waiting_t waiting = {.fd = eventfd(0, EFD_NONBLOCK)};
@@ -111,7 +111,7 @@ Test(actor, runs_timers_and_polls_descriptors_until_told_not_to, .timeout = 30) 
     close(waiting.fd);
 }
 
-Test(actor, polls_zmq_sockets_to_the_last_message, .timeout = 30) {
+Test(actor, polls_zmq_sockets_to_the_last_message, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     waiting_t waiting = {.fd = eventfd(0, EFD_NONBLOCK)};

@@ -40,7 +40,7 @@ static err_t s_say(harness_t *h, const char *what) {
     return harness_request(h, &rpc_Echo_Say, &query, &result, NULL);
 }
 
-Test(actor_stop, answers_kept_calls_exactly_once, .timeout = 30) {
+Test(actor_stop, answers_kept_calls_exactly_once, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     actor_handle_t *echo = harness_actor(&h, &echo_class, NULL, NULL);
@@ -54,7 +54,7 @@ Test(actor_stop, answers_kept_calls_exactly_once, .timeout = 30) {
     harness_stop(&h);
 }
 
-Test(actor_stop, leaves_it_to_the_component_to_answer_its_kept_calls, .timeout = 30) {
+Test(actor_stop, leaves_it_to_the_component_to_answer_its_kept_calls, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     echo_args_t args = {.answer_at_stop = true};
@@ -84,7 +84,7 @@ Test(actor_stop, in_the_middle_of_commands_answers_each_of_them, .timeout = 60) 
     }
 }
 
-Test(actor_stop, by_failure_refuses_the_commands_behind_it, .timeout = 30) {
+Test(actor_stop, by_failure_refuses_the_commands_behind_it, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     sem_t gate;
@@ -120,7 +120,7 @@ static void *s_stop_in_thread(void *argument) {
     return NULL;
 }
 
-Test(actor_stop, drains_until_the_component_is_done_and_serves_meanwhile, .timeout = 30) {
+Test(actor_stop, drains_until_the_component_is_done_and_serves_meanwhile, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     atomic_int left = 1, calls = 0, stopped = 0;
@@ -142,7 +142,7 @@ Test(actor_stop, drains_until_the_component_is_done_and_serves_meanwhile, .timeo
     harness_stop(&h);
 }
 
-Test(actor_stop, does_not_drain_past_the_deadline, .timeout = 30) {
+Test(actor_stop, does_not_drain_past_the_deadline, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     atomic_int left = 1, stopped = 0;
@@ -151,7 +151,7 @@ Test(actor_stop, does_not_drain_past_the_deadline, .timeout = 30) {
     int64_t begin_us = clock_mono_us();
     harness_stop_actor(&h, echo, 100);
     cr_expect_geq(clock_mono_us() - begin_us, 100000);
-    cr_expect_lt(clock_mono_us() - begin_us, 2000000);
+    cr_expect_lt(clock_mono_us() - begin_us, HARNESS_MS * 1000 / 2);
     cr_expect_eq(atomic_load(&stopped), 1);
     harness_stop(&h);
 }
@@ -191,7 +191,7 @@ static err_t s_asker_start(actor_t *actor, const void *args) {
 
 static const actor_class_t s_asker_class = {.name = "asker", .start = s_asker_start};
 
-Test(actor_stop, reports_open_requests_as_shutting_down_exactly_once, .timeout = 30) {
+Test(actor_stop, reports_open_requests_as_shutting_down_exactly_once, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     harness_actor(&h, &echo_class, NULL, NULL);
@@ -211,7 +211,7 @@ static bool s_ended(void *context) {
     return !actor_handle_alive(context);
 }
 
-Test(actor_stop, by_failure_is_seen_answers_all_and_gives_the_reason, .timeout = 30) {
+Test(actor_stop, by_failure_is_seen_answers_all_and_gives_the_reason, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     atomic_int stopped = 0;

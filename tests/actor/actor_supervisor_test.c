@@ -64,7 +64,7 @@ static void s_noting_stop(actor_t *actor) {
 static const actor_class_t s_noting_class = {
     .name = "noting", .start = s_noting_start, .stop = s_noting_stop};
 
-Test(supervisor, starts_in_order_and_stops_in_reverse, .timeout = 30) {
+Test(supervisor, starts_in_order_and_stops_in_reverse, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     const supervisor_entry_t table[] = {{.klass = &s_noting_class, .name = "a", .args = "a"},
@@ -80,7 +80,7 @@ Test(supervisor, starts_in_order_and_stops_in_reverse, .timeout = 30) {
     s_end(&h, &supervisor);
 }
 
-Test(supervisor, stops_what_it_started_when_one_fails_to_start, .timeout = 30) {
+Test(supervisor, stops_what_it_started_when_one_fails_to_start, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     const echo_args_t bad = {.start_error = ERR_SCHEMA_NEWER};
@@ -94,7 +94,7 @@ Test(supervisor, stops_what_it_started_when_one_fails_to_start, .timeout = 30) {
     s_end(&h, &supervisor);
 }
 
-Test(supervisor, restarts_a_failed_actor_three_times_in_a_minute_and_then_gives_up, .timeout = 30) {
+Test(supervisor, restarts_a_failed_actor_three_times_in_a_minute_and_then_gives_up, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     const supervisor_entry_t table[] = {
@@ -115,7 +115,7 @@ Test(supervisor, restarts_a_failed_actor_three_times_in_a_minute_and_then_gives_
     s_end(&h, &supervisor);
 }
 
-Test(supervisor, gives_up_at_once_for_an_actor_that_may_not_be_restarted, .timeout = 30) {
+Test(supervisor, gives_up_at_once_for_an_actor_that_may_not_be_restarted, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     const supervisor_entry_t table[] = {{.klass = &echo_class}, {0}};
@@ -131,7 +131,7 @@ static bool s_is_blocked(void *context) {
     return atomic_load((atomic_int *)context) > 0;
 }
 
-Test(supervisor, reports_an_actor_whose_loop_does_not_turn, .timeout = 30) {
+Test(supervisor, reports_an_actor_whose_loop_does_not_turn, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     sem_t gate;
@@ -158,7 +158,7 @@ Test(supervisor, reports_an_actor_whose_loop_does_not_turn, .timeout = 30) {
     sem_destroy(&gate);
 }
 
-Test(supervisor, does_not_take_an_idle_actor_for_a_stuck_one, .timeout = 30) {
+Test(supervisor, does_not_take_an_idle_actor_for_a_stuck_one, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     const supervisor_entry_t table[] = {{.klass = &echo_class, .watchdog_ms = 2500}, {0}};
@@ -169,7 +169,7 @@ Test(supervisor, does_not_take_an_idle_actor_for_a_stuck_one, .timeout = 30) {
     s_end(&h, &supervisor);
 }
 
-Test(supervisor, wakes_for_the_descriptor_of_its_caller, .timeout = 30) {
+Test(supervisor, wakes_for_the_descriptor_of_its_caller, .timeout = 60) {
     harness_t h;
     harness_start(&h);
     const supervisor_entry_t table[] = {{.klass = &echo_class}, {0}};

@@ -117,7 +117,7 @@ static bool s_is_degraded(void *context) {
     return s_is(context, "degraded");
 }
 
-Test(cache, gives_back_what_was_put, .timeout = 30) {
+Test(cache, gives_back_what_was_put, .timeout = 60) {
     cache_fixture_t f;
     s_begin(&f, NULL, false);
     s_start_actor(&f);
@@ -131,7 +131,7 @@ Test(cache, gives_back_what_was_put, .timeout = 30) {
     s_end(&f);
 }
 
-Test(cache, keeps_large_values_compressed, .timeout = 30) {
+Test(cache, keeps_large_values_compressed, .timeout = 60) {
     cache_fixture_t f;
     s_begin(&f, NULL, false);
     s_start_actor(&f);
@@ -151,7 +151,7 @@ Test(cache, keeps_large_values_compressed, .timeout = 30) {
     s_end(&f);
 }
 
-Test(cache, forgets_after_the_time_that_was_asked, .timeout = 30) {
+Test(cache, forgets_after_the_time_that_was_asked, .timeout = 60) {
     cache_fixture_t f;
     s_begin(&f, NULL, false);
     s_start_actor(&f);
@@ -166,7 +166,7 @@ Test(cache, forgets_after_the_time_that_was_asked, .timeout = 30) {
     s_end(&f);
 }
 
-Test(cache, says_so_when_a_value_is_too_large, .timeout = 30) {
+Test(cache, says_so_when_a_value_is_too_large, .timeout = 60) {
     cache_fixture_t f;
     s_begin(&f, NULL, false);
     f.config.cache_max_bytes = 65536;
@@ -180,7 +180,7 @@ Test(cache, says_so_when_a_value_is_too_large, .timeout = 30) {
     s_end(&f);
 }
 
-Test(cache, refuses_keys_that_are_empty_or_too_long, .timeout = 30) {
+Test(cache, refuses_keys_that_are_empty_or_too_long, .timeout = 60) {
     cache_fixture_t f;
     char key[CACHE_KEY_MOST + 2];
     s_begin(&f, NULL, false);
@@ -195,7 +195,7 @@ Test(cache, refuses_keys_that_are_empty_or_too_long, .timeout = 30) {
     s_end(&f);
 }
 
-Test(cache, counts_hits_misses_and_evictions, .timeout = 30) {
+Test(cache, counts_hits_misses_and_evictions, .timeout = 60) {
     cache_fixture_t f;
     char value[8000], key[16];
     s_begin(&f, NULL, false);
@@ -225,7 +225,7 @@ Test(cache, counts_hits_misses_and_evictions, .timeout = 30) {
     s_end(&f);
 }
 
-Test(cache, clears_by_pattern_or_all, .timeout = 30) {
+Test(cache, clears_by_pattern_or_all, .timeout = 60) {
     cache_fixture_t f;
     CacheClearReply reply;
     s_begin(&f, NULL, false);

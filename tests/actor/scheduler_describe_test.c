@@ -30,7 +30,7 @@ static const Metric *s_metric(const ComponentStatus *status, const char *name) {
     return NULL;
 }
 
-Test(scheduler, says_that_it_is_on_and_in_which_time_zone, .timeout = 30) {
+Test(scheduler, says_that_it_is_on_and_in_which_time_zone, .timeout = 60) {
     ComponentStatus status;
     s_describe(true, &status);
     cr_expect_str_eq(status.status, "running");
@@ -40,7 +40,7 @@ Test(scheduler, says_that_it_is_on_and_in_which_time_zone, .timeout = 30) {
     message_release(ComponentStatus_message(), &status);
 }
 
-Test(scheduler, says_that_it_was_switched_off, .timeout = 30) {
+Test(scheduler, says_that_it_was_switched_off, .timeout = 60) {
     ComponentStatus status;
     s_describe(false, &status);
     cr_expect_str_eq(status.status, "running");

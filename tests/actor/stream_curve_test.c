@@ -114,7 +114,7 @@ STREAM_TEST(stream_curve, an_unknown_key_a_wrong_server_key_and_no_key_get_nothi
     void *stranger = s_socket(ZMQ_SUB, &unknown, server.public_key, f->stream_url);
     void *mistaken = s_socket(ZMQ_SUB, &known, unknown.public_key, f->stream_url);
     void *plain = s_socket(ZMQ_SUB, NULL, NULL, f->stream_url);
-    harness_until(s_refused, &(wanted_t){f, 1}, "the stranger is refused");
+    harness_until(s_refused, &(wanted_t){.f = f, .value = 1}, "the stranger is refused");
     s_gets_nothing(stranger, witness);
     s_gets_nothing(mistaken, witness);
     s_gets_nothing(plain, witness);
@@ -133,7 +133,7 @@ STREAM_TEST(stream_curve, a_reload_admits_who_was_added) {
     s_begin(f);
     certificate_t server = s_server_key();
     void *sub = s_socket(ZMQ_SUB, &client, server.public_key, f->stream_url);
-    harness_until(s_refused, &(wanted_t){f, 1}, "refused at first");
+    harness_until(s_refused, &(wanted_t){.f = f, .value = 1}, "refused at first");
     s_admit(&client, "clients/late.key");
     s_reload(f);
     zmq_close(sub);
@@ -161,7 +161,7 @@ STREAM_TEST(stream_curve, who_was_added_is_admitted_and_who_was_removed_is_not) 
     s_path(path, "clients/late.key");
     cr_assert_eq(unlink(path), 0);
     sub = s_socket(ZMQ_SUB, &late, server.public_key, f->stream_url);
-    harness_until(s_refused, &(wanted_t){f, 1}, "removed and refused");
+    harness_until(s_refused, &(wanted_t){.f = f, .value = 1}, "removed and refused");
     s_gets_nothing(sub, witness);
     zmq_close(sub);
     zmq_close(witness);

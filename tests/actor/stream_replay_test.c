@@ -263,7 +263,7 @@ STREAM_TEST(stream_replay, a_peer_that_takes_nothing_is_cut_off_and_learns_that_
     zmq_setsockopt(dealer, ZMQ_RCVBUF, &(int){8192}, sizeof(int));
     cr_assert_eq(zmq_connect(dealer, f->replay_url), 0);
     s_ask(dealer, "", 0, ROWS);
-    wanted_t wanted = {f, 1};
+    wanted_t wanted = {.f = f, .value = 1};
     for (double before = -1, now = 0; now != before || now == 0;) { /* until it sends no more */
         before = now;
         harness_until(is_published_up_to, &wanted, "the stream answers");

@@ -128,56 +128,57 @@ FOR_EACH_CLIENT(a_store_that_was_replaced_is_noticed_and_followed_from_its_begin
 
 /* ---- too slow ---- */
 
-enum { SLOW_SIGNALS = 4000, SLOW_BYTES = 8000 };
+enum { SLOW_SIGNALS = 2000, SLOW_BYTES = 8000, SLOW_LOST = 500, TOPICS = 50 };
 
-/* Each topic speaks once more, and again while the subscriber is still so far behind that it loses that too. */
-static void s_speak_until_seen(void) {
-    bool seen = false;
-    for (int round = 0; !seen; round++) {
+/* Each topic speaks once; true when the subscriber saw them all, so that it knows what it lost of each. */
+static bool s_speak_and_be_seen(int round) {
+    uint64_t seqs[TOPICS];
+    for (int i = 0; i < TOPICS; i++) {
         char symbol[16], name[32];
-        cr_assert_lt(round, 40, "%s", program_err(s_follower.program));
-        for (int i = 0; i < 50; i++) {
-            snprintf(symbol, sizeof symbol, "S%d", i);
-            snprintf(name, sizeof name, "again-%d-%d", round, i);
-            instance_route(&s_instance, name, "desk", symbol, "buy");
-        }
-        snprintf(name, sizeof name, "last-%d", round);
-        seen = follower_sees(&s_follower, (uint64_t)instance_route(&s_instance, name, "desk", "S1", "buy"),
-                             3000);
+        snprintf(symbol, sizeof symbol, "S%d", i);
+        snprintf(name, sizeof name, "again-%d-%d", round, i);
+        seqs[i] = (uint64_t)instance_route(&s_instance, name, "desk", symbol, "buy");
     }
+    long long deadline = program_now_ms() + 3000;
+    for (int i = 0; i < TOPICS; i++)
+        if (!follower_sees(&s_follower, seqs[i], (int)(deadline - program_now_ms())))
+            return false;
+    return true;
 }
 
-/* A stopped subscriber: nobody waits for it, and when it goes on it sees by seq or topic_seq what it lost, and gets it
- * again. That it lost something at all is what shows that the service keeps no more for it than its HWM: the kernel's
+/* Again while the subscriber is still so far behind that it loses that too. */
+static void s_speak_until_seen(void) {
+    for (int round = 0; !s_speak_and_be_seen(round); round++)
+        cr_assert_lt(round, 40, "%s", program_err(s_follower.program));
+}
+
+/* A stopped subscriber: nobody waits for it, and when it goes on it sees by seq, topic_seq or heartbeat what it lost, and
+ * gets it again. That it lost so much is what shows that the service keeps no more for it than its HWM: the kernel's
  * buffers hold a few megabytes, far less than is sent. */
 static void s_stop_a_subscriber(follower_kind_t kind, const char *prefix) {
     instance_kill(&s_instance);
     instance_set(&s_instance, "INTEGRATION_STREAM_HWM=100");
     instance_start(&s_instance);
     instance_await_readyz(&s_instance, 200);
-    instance_route_many(&s_instance, "warm", 100, 50, SLOW_BYTES);
+    instance_route_many(&s_instance, "warm", 100, TOPICS, SLOW_BYTES);
     follower_start(&s_follower, kind, &s_instance, LIST("--from-seq", "0", "--prefix", prefix));
     long long first = instance_route(&s_instance, "first", "desk", "S1", "buy");
     follower_await_seq(&s_follower, (uint64_t)first);
+    size_t replayed = s_count_replayed();
     program_signal(s_follower.program, SIGSTOP);
-    instance_route_many(&s_instance, "slow", SLOW_SIGNALS, 50, SLOW_BYTES);
+    instance_route_many(&s_instance, "slow", SLOW_SIGNALS, TOPICS, SLOW_BYTES);
     program_signal(s_follower.program, SIGCONT);
     s_speak_until_seen();
     follower_expect_all(&s_follower, &s_instance, prefix);
+    cr_expect_geq(s_count_replayed() - replayed, SLOW_LOST, "%s", program_err(s_follower.program));
 }
 
 FOR_EACH_CLIENT(a_stopped_subscriber_of_everything_slows_nobody_and_recovers_what_it_lost) {
     s_stop_a_subscriber(kind, "");
-    if (kind != FOLLOWER_CLI)
-        cr_expect(strstr(program_err(s_follower.program), "gap: "), "%s", program_err(s_follower.program));
-    cr_expect_geq(s_count_replayed(), 1000);
 }
 
 FOR_EACH_CLIENT(a_stopped_subscriber_of_a_prefix_slows_nobody_and_recovers_what_it_lost) {
     s_stop_a_subscriber(kind, "signal/");
-    if (kind != FOLLOWER_CLI)
-        cr_expect(strstr(program_err(s_follower.program), "gap: "), "%s", program_err(s_follower.program));
-    cr_expect_geq(s_count_replayed(), 1000);
 }
 
 /* ---- going on where one left off ---- */

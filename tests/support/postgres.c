@@ -23,7 +23,7 @@
 enum { START_MS = 60000, LOOK_US = 20000 };
 
 struct postgres_s {
-    char root[64], data[80], log[80], bin[256], url[128];
+    char root[64], data[80], log[80], bin[256], url[128], template[512];
     int port;
     pid_t pid;
 };
@@ -33,7 +33,10 @@ static void s_find_binaries(postgres_t *self) {
     cr_assert_eq(glob("/usr/lib/postgresql/*/bin/initdb", 0, NULL, &found), 0,
                  "the package postgresql is missing");
     const char *last = found.gl_pathv[found.gl_pathc - 1];
+    int major = atoi(last + strlen("/usr/lib/postgresql/"));
+    const char *dir = getenv("TEST_BIN_DIR");
     snprintf(self->bin, sizeof self->bin, "%.*s", (int)(strrchr(last, '/') - last), last);
+    snprintf(self->template, sizeof self->template, "%s/postgres-%d", dir ? dir : TEST_BIN_DIR, major);
     globfree(&found);
 }
 
@@ -84,6 +87,54 @@ static void s_show_log(const postgres_t *self) {
         fclose(log);
 }
 
+/* ---- the cluster ---- */
+
+static int s_run_tool(char *const *argv) {
+    int status = -1;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execv(argv[0], argv);
+        _exit(123);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+static void s_remove(const char *path) {
+    char *const argv[] = {"/bin/rm", "-rf", (char *)path, NULL};
+    s_run_tool(argv);
+}
+
+static bool s_copy(const char *from, const char *to) {
+    char *const argv[] = {"/bin/cp", "-a", (char *)from, (char *)to, NULL};
+    return s_run_tool(argv) == 0;
+}
+
+static void s_initdb(const postgres_t *self) {
+    char *const argv[] = {"initdb", "-D",   (char *)self->data, "-U",        "postgres", "-A", "trust",
+                          "-E",     "UTF8", "--no-locale",      "--no-sync", NULL};
+    int status;
+    pid_t pid = s_spawn(self, "initdb", argv);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    if (status != 0)
+        s_show_log(self);
+    cr_assert_eq(status, 0, "initdb failed");
+}
+
+/* initdb costs more than most tests: the first test of a build tree keeps a copy of its cluster there, and the others
+ * begin with a copy of that. Two may do so at once: the rename of the later one fails, and it is as good. */
+static void s_make_cluster(const postgres_t *self) {
+    char making[sizeof self->template + 16];
+    if (access(self->template, F_OK) == 0) {
+        cr_assert(s_copy(self->template, self->data), "the cluster in %s is not copied", self->template);
+        return;
+    }
+    s_initdb(self);
+    snprintf(making, sizeof making, "%s.%d", self->template, (int)getpid());
+    if (!s_copy(self->data, making) || rename(making, self->template) != 0)
+        s_remove(making);
+}
+
 postgres_t *postgres_new(void) {
     postgres_t *self = calloc(1, sizeof *self);
     cr_assert(self);
@@ -95,14 +146,7 @@ postgres_t *postgres_new(void) {
     const struct passwd *user = geteuid() == 0 ? getpwnam("postgres") : NULL;
     if (user)
         cr_assert_eq(chown(self->root, user->pw_uid, user->pw_gid), 0);
-    char *const argv[] = {"initdb", "-D", self->data, "-U",          "postgres",  "-A",
-                          "trust",  "-E", "UTF8",     "--no-locale", "--no-sync", NULL};
-    pid_t pid = s_spawn(self, "initdb", argv);
-    int status;
-    cr_assert_eq(waitpid(pid, &status, 0), pid);
-    if (status != 0)
-        s_show_log(self);
-    cr_assert_eq(status, 0, "initdb failed");
+    s_make_cluster(self);
     self->port = s_free_port();
     snprintf(self->url, sizeof self->url, "postgresql://postgres@127.0.0.1:%d/postgres", self->port);
     return self;
@@ -164,17 +208,6 @@ void postgres_kill(postgres_t *self) {
     kill(self->pid, SIGKILL);
     waitpid(self->pid, NULL, 0);
     self->pid = 0;
-}
-
-static void s_remove(const char *root) {
-    char *const argv[] = {"rm", "-rf", (char *)root, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        execv("/bin/rm", argv);
-        _exit(1);
-    }
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
 }
 
 void postgres_destroy(postgres_t **self_p) {

@@ -1,6 +1,7 @@
 /* A PostgreSQL server of the test's own: Debian's binaries, a temporary directory, a free loopback port.
  *
- * initdb refuses root, so as root it runs as the user postgres, else as who the test is. The settings are the
+ * initdb refuses root, so as root it runs as the user postgres, else as who the test is; it runs once for a build
+ * tree, and each test gets a copy of the cluster. The settings are the
  * server's defaults, fsync included. Every helper checks itself with criterion. The server ends with the test. */
 #pragma once
 

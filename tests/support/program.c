@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 2, SHOWN_BYTES = 6000 };
+enum { LOOK_MS = 5, SHOWN_BYTES = 6000 };
 
 struct program_s {
     pid_t pid;
@@ -139,70 +139,87 @@ void program_destroy(program_t **self_p) {
 
 /* ---- output ---- */
 
-static const char *s_text(program_t *self, int i, off_t offset) {
+static const char *s_text_from(program_t *self, int i, off_t offset, size_t *size) {
     struct stat about;
     cr_assert_eq(fstat(self->fds[i], &about), 0);
     cr_assert(offset <= about.st_size);
-    size_t size = (size_t)(about.st_size - offset);
+    *size = (size_t)(about.st_size - offset);
     free(self->text[i]);
-    self->text[i] = calloc(1, size + 1);
+    self->text[i] = calloc(1, *size + 1);
     cr_assert(self->text[i]);
-    cr_assert(pread(self->fds[i], self->text[i], size, offset) == (ssize_t)size);
+    cr_assert(pread(self->fds[i], self->text[i], *size, offset) == (ssize_t)*size);
     return self->text[i];
 }
 
-const char *program_out(program_t *self) {
-    return s_text(self, 0, 0);
+static const char *s_text(program_t *self, int i) {
+    size_t size;
+    return s_text_from(self, i, 0, &size);
 }
 
-const char *program_out_from(program_t *self, size_t offset) {
-    return s_text(self, 0, (off_t)offset);
+const char *program_out(program_t *self) {
+    return s_text(self, 0);
+}
+
+const char *program_out_from(program_t *self, size_t offset, size_t *size) {
+    return s_text_from(self, 0, (off_t)offset, size);
 }
 
 const char *program_err(program_t *self) {
-    return s_text(self, 1, 0);
+    return s_text(self, 1);
 }
 
 static void s_show(program_t *self) {
     for (int i = 0; i < 2; i++) {
-        const char *text = s_text(self, i, 0);
+        const char *text = s_text(self, i);
         size_t length = strlen(text), skipped = length > SHOWN_BYTES ? length - SHOWN_BYTES : 0;
         if (length)
             fprintf(stderr, "--- %s, %s:\n%s\n", self->name, i ? "stderr" : "stdout", text + skipped);
     }
 }
 
-/* The first complete line from *from on that holds the needle; *from is then behind it. */
-static bool s_find(program_t *self, const char *text, off_t *from, const char *needle) {
-    const char *start = text;
-    for (const char *end; (end = strchr(start, '\n')); start = end + 1) {
+/* The first complete line from *from on that holds the needle; *from is then behind it, else behind the last one. memchr,
+ * not strchr: under strict_string_checks that reads to the end of all, for every line. */
+static bool s_find(program_t *self, int i, off_t *from, const char *needle) {
+    size_t size;
+    const char *text = s_text_from(self, i, *from, &size), *start = text;
+    bool found = false;
+    for (const char *end; !found && (end = memchr(start, '\n', size - (size_t)(start - text)));
+         start = end + 1) {
         char *line = strndup(start, (size_t)(end - start));
         cr_assert(line);
-        if (strstr(line, needle)) {
+        found = strstr(line, needle);
+        if (found) {
             free(self->line);
             self->line = line;
-            *from += end + 1 - text;
+        } else
+            free(line);
+    }
+    *from += start - text;
+    return found;
+}
+
+/* `from`: where to look next in either output, and then where to go on. What was looked at counts as read once found. */
+static bool s_find_in_either(program_t *self, off_t from[2], const char *needle) {
+    for (int i = 0; i < 2; i++)
+        if (s_find(self, i, &from[i], needle)) {
+            self->read_to[i] = from[i];
             return true;
         }
-        free(line);
-    }
     return false;
 }
 
 const char *program_has_line(program_t *self, const char *needle) {
-    for (int i = 0; i < 2; i++)
-        if (s_find(self, s_text(self, i, self->read_to[i]), &self->read_to[i], needle))
-            return self->line;
-    return NULL;
+    off_t from[2] = {self->read_to[0], self->read_to[1]};
+    return s_find_in_either(self, from, needle) ? self->line : NULL;
 }
 
 const char *program_line(program_t *self, const char *needle) {
     long long deadline = program_now_ms() + PROGRAM_MS;
+    off_t from[2] = {self->read_to[0], self->read_to[1]};
     for (;;) {
         bool running = program_is_running(self);
-        const char *line = program_has_line(self, needle);
-        if (line)
-            return line;
+        if (s_find_in_either(self, from, needle))
+            return self->line;
         if (!running || !program_look_again(deadline)) {
             s_show(self);
             cr_assert_fail("%s %s without a line with: %s", self->name, running ? "goes on" : "ended",

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PROGRAM_MS 20000 /* what must happen, happens within this, sanitizers included */
+#define PROGRAM_MS 45000 /* what must happen, happens within this, sanitizers and other load included */
 
 typedef struct program_s program_t;
 
@@ -27,8 +27,8 @@ const char *program_has_line(program_t *self, const char *needle);
 
 /* All that was written so far. Owned by the program, until the next call. */
 const char *program_out(program_t *self);
-/* What follows the first `offset` bytes of it. */
-const char *program_out_from(program_t *self, size_t offset);
+/* What follows the first `offset` bytes of it, and its size. */
+const char *program_out_from(program_t *self, size_t offset, size_t *size);
 const char *program_err(program_t *self);
 
 void program_signal(program_t *self, int number);

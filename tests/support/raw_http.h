@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RAW_MS 15000
+#define RAW_MS 45000
 
 typedef struct {
     int fd;

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define STREAM_MS 10000
+#define STREAM_MS 30000
 
 typedef struct {
     char topic[192];

@@ -77,10 +77,11 @@ static seen_t s_read_line(const char *line, size_t size) {
     return seen;
 }
 
-/* Reads on. Every line is read once: the output of one that lags is tens of megabytes, and is looked at often. */
+/* Reads on. Every line is read once: the output of one that lags is many megabytes, and is looked at often. */
 static void s_read_on(follower_t *self) {
-    const char *start = program_out_from(self->program, self->read_to), *line = start, *end;
-    for (; (end = strchr(line, '\n')); line = end + 1) {
+    size_t size;
+    const char *start = program_out_from(self->program, self->read_to, &size), *line = start, *end;
+    for (; (end = memchr(line, '\n', size - (size_t)(line - start))); line = end + 1) {
         seen_t seen = s_read_line(line, (size_t)(end - line));
         s_add(&self->seen, &seen);
     }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TARGET_MS = 20000 /* what must come, comes within this */ };
+enum { TARGET_MS = 45000 /* what must come, comes within this */ };
 
 typedef struct target_s target_t;
 

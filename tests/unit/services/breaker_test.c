@@ -13,7 +13,7 @@ static breaker_t s_open_at(int64_t now_us) {
     return breaker;
 }
 
-Test(breaker, opens_at_five_failures_in_a_row, .timeout = 5) {
+Test(breaker, opens_at_five_failures_in_a_row, .timeout = 20) {
     breaker_t breaker;
     breaker_init(&breaker);
     for (int i = 0; i < 4; i++)
@@ -24,7 +24,7 @@ Test(breaker, opens_at_five_failures_in_a_row, .timeout = 5) {
     cr_assert_eq(breaker_state(&breaker, SECOND), BREAKER_OPEN);
 }
 
-Test(breaker, opens_at_half_of_ten_calls, .timeout = 5) {
+Test(breaker, opens_at_half_of_ten_calls, .timeout = 20) {
     breaker_t breaker;
     breaker_init(&breaker);
     for (int i = 0; i < 9; i++)
@@ -34,7 +34,7 @@ Test(breaker, opens_at_half_of_ten_calls, .timeout = 5) {
     cr_assert_eq(breaker.state, BREAKER_OPEN);
 }
 
-Test(breaker, forgets_failures_after_thirty_seconds, .timeout = 5) {
+Test(breaker, forgets_failures_after_thirty_seconds, .timeout = 20) {
     breaker_t breaker;
     breaker_init(&breaker);
     for (int i = 0; i < 4; i++) {
@@ -46,7 +46,7 @@ Test(breaker, forgets_failures_after_thirty_seconds, .timeout = 5) {
     cr_assert_eq(breaker.state, BREAKER_CLOSED);
 }
 
-Test(breaker, lets_two_probes_through_after_five_seconds, .timeout = 5) {
+Test(breaker, lets_two_probes_through_after_five_seconds, .timeout = 20) {
     breaker_t breaker = s_open_at(0);
     cr_assert_not(breaker_allow(&breaker, 5 * SECOND - 1));
     cr_assert(breaker_allow(&breaker, 5 * SECOND));
@@ -54,7 +54,7 @@ Test(breaker, lets_two_probes_through_after_five_seconds, .timeout = 5) {
     cr_assert_not(breaker_allow(&breaker, 5 * SECOND));
 }
 
-Test(breaker, closes_after_two_good_probes, .timeout = 5) {
+Test(breaker, closes_after_two_good_probes, .timeout = 20) {
     breaker_t breaker = s_open_at(0);
     cr_assert(breaker_allow(&breaker, 6 * SECOND));
     breaker_record(&breaker, 6 * SECOND, breaker.era, true);
@@ -64,7 +64,7 @@ Test(breaker, closes_after_two_good_probes, .timeout = 5) {
     cr_assert_eq(breaker.state, BREAKER_CLOSED);
 }
 
-Test(breaker, stays_open_twice_as_long_each_time_up_to_a_minute, .timeout = 5) {
+Test(breaker, stays_open_twice_as_long_each_time_up_to_a_minute, .timeout = 20) {
     breaker_t breaker = s_open_at(0);
     int64_t now = 0, expected[] = {10, 20, 40, 60, 60};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
@@ -75,14 +75,14 @@ Test(breaker, stays_open_twice_as_long_each_time_up_to_a_minute, .timeout = 5) {
     }
 }
 
-Test(breaker, gives_an_abandoned_probe_back, .timeout = 5) {
+Test(breaker, gives_an_abandoned_probe_back, .timeout = 20) {
     breaker_t breaker = s_open_at(0);
     cr_assert(breaker_allow(&breaker, 5 * SECOND) && breaker_allow(&breaker, 5 * SECOND));
     breaker_forget(&breaker, breaker.era);
     cr_assert(breaker_allow(&breaker, 5 * SECOND));
 }
 
-Test(breaker, does_not_count_an_answer_to_a_call_of_an_earlier_era, .timeout = 5) {
+Test(breaker, does_not_count_an_answer_to_a_call_of_an_earlier_era, .timeout = 20) {
     breaker_t breaker;
     breaker_init(&breaker);
     cr_assert(breaker_allow(&breaker, 0));

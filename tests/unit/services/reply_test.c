@@ -19,7 +19,7 @@ static void s_expect_job_id(const char *text, const char *expected) {
     json_decref(root);
 }
 
-Test(reply, finds_the_job_id_wherever_services_put_it, .timeout = 5) {
+Test(reply, finds_the_job_id_wherever_services_put_it, .timeout = 20) {
     s_expect_job_id("{\"success\":true,\"data\":{\"job_id\":\"a\",\"status\":\"queued\"}}", "a");
     s_expect_job_id("{\"data\":{\"task_id\":\"b\"}}", "b");
     s_expect_job_id("{\"data\":{\"id\":7}}", "7");
@@ -30,7 +30,7 @@ Test(reply, finds_the_job_id_wherever_services_put_it, .timeout = 5) {
     s_expect_job_id("{\"job_id\":\"\"}", NULL);
 }
 
-Test(reply, reads_every_spelling_of_a_state, .timeout = 5) {
+Test(reply, reads_every_spelling_of_a_state, .timeout = 20) {
     struct {
         const char *word;
         job_state_t state;
@@ -44,7 +44,7 @@ Test(reply, reads_every_spelling_of_a_state, .timeout = 5) {
     cr_expect_eq(job_state_parse(NULL), JOB_QUEUED);
 }
 
-Test(reply, sees_a_failure_under_http_200, .timeout = 5) {
+Test(reply, sees_a_failure_under_http_200, .timeout = 20) {
     struct {
         const char *text;
         bool failure;
@@ -61,7 +61,7 @@ Test(reply, sees_a_failure_under_http_200, .timeout = 5) {
     }
 }
 
-Test(reply, refuses_a_body_that_is_no_object, .timeout = 5) {
+Test(reply, refuses_a_body_that_is_no_object, .timeout = 20) {
     const char *bodies[] = {"", "[]", "null", "<html>", "{\"a\":", "3"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         json_t *root = NULL;
@@ -73,7 +73,7 @@ Test(reply, refuses_a_body_that_is_no_object, .timeout = 5) {
     }
 }
 
-Test(reply, takes_204_as_an_empty_object, .timeout = 5) {
+Test(reply, takes_204_as_an_empty_object, .timeout = 20) {
     json_t *root = NULL;
     char reason[100];
     cr_assert_eq(reply_parse(204, "", 0, &root, reason, sizeof reason), OK);
@@ -81,7 +81,7 @@ Test(reply, takes_204_as_an_empty_object, .timeout = 5) {
     json_decref(root);
 }
 
-Test(reply, keeps_the_numbers_of_a_payload_as_they_stand, .timeout = 5) {
+Test(reply, keeps_the_numbers_of_a_payload_as_they_stand, .timeout = 20) {
     const char *text = "{\"success\":true, \"data\" : {\"weight\":0.350, \"n\":1e2} }", *payload;
     size_t size;
     reply_raw_payload(text, strlen(text), &payload, &size);
@@ -89,7 +89,7 @@ Test(reply, keeps_the_numbers_of_a_payload_as_they_stand, .timeout = 5) {
     cr_assert_eq(strncmp(payload, "{\"weight\":0.350, \"n\":1e2}", size), 0);
 }
 
-Test(reply, finds_the_result_of_a_job_in_each_envelope, .timeout = 5) {
+Test(reply, finds_the_result_of_a_job_in_each_envelope, .timeout = 20) {
     const char *texts[] = {"{\"data\":{\"job_id\":\"a\",\"result\":{\"x\":1}}}",
                            "{\"data\":{\"job\":{\"result\":{\"x\":1}}}}",
                            "{\"job_id\":\"a\",\"result\":{\"x\":1}}"};
@@ -104,7 +104,7 @@ Test(reply, finds_the_result_of_a_job_in_each_envelope, .timeout = 5) {
     cr_assert_not(reply_raw_result(none, strlen(none), &result, &size));
 }
 
-Test(reply, tells_a_job_from_an_inline_result, .timeout = 5) {
+Test(reply, tells_a_job_from_an_inline_result, .timeout = 20) {
     struct {
         int status;
         const char *text;
@@ -121,14 +121,14 @@ Test(reply, tells_a_job_from_an_inline_result, .timeout = 5) {
     }
 }
 
-Test(reply, percent_encodes_path_segments, .timeout = 5) {
+Test(reply, percent_encodes_path_segments, .timeout = 20) {
     buf_t out = BUF_INIT;
     reply_append_segment(&out, "a/b c-._~%");
     cr_assert_str_eq(buf_str(&out), "a%2Fb%20c-._~%25");
     buf_free(&out);
 }
 
-Test(reply, refuses_a_body_that_is_nested_too_deeply_to_be_passed_on, .timeout = 5) {
+Test(reply, refuses_a_body_that_is_nested_too_deeply_to_be_passed_on, .timeout = 20) {
     char body[400] = "{\"a\":", reason[100] = "";
     json_t *root = NULL;
     for (size_t i = 0; i < 100; i++)
@@ -140,7 +140,7 @@ Test(reply, refuses_a_body_that_is_nested_too_deeply_to_be_passed_on, .timeout =
     cr_assert(strstr(reason, "nested"), "%s", reason);
 }
 
-Test(reply, makes_a_text_that_was_cut_fit_to_be_sent_on, .timeout = 5) {
+Test(reply, makes_a_text_that_was_cut_fit_to_be_sent_on, .timeout = 20) {
     struct {
         char text[16];
         const char *clean;
@@ -155,7 +155,7 @@ Test(reply, makes_a_text_that_was_cut_fit_to_be_sent_on, .timeout = 5) {
     }
 }
 
-Test(reply, cuts_a_long_message_between_characters, .timeout = 5) {
+Test(reply, cuts_a_long_message_between_characters, .timeout = 20) {
     char text[32], long_text[120] = "";
     for (size_t i = 0; i < 15; i++)
         strcat(long_text, "\xe5\x80\x99");
@@ -167,7 +167,7 @@ Test(reply, cuts_a_long_message_between_characters, .timeout = 5) {
     json_decref(root);
 }
 
-Test(reply, reads_an_error_in_each_form, .timeout = 5) {
+Test(reply, reads_an_error_in_each_form, .timeout = 20) {
     struct {
         const char *body, *text, *code;
     } cases[] = {{"{\"error\":{\"code\":\"X\",\"message\":\"y\"}}", "X: y", "X"},
