@@ -88,6 +88,7 @@ void exchange_begin(exchange_t *self, worker_t *worker, struct mg_connection *co
     self->rpc = NULL;
     self->csp = NULL;
     self->replayed = false;
+    self->dated_ms = 0;
     self->match = (router_match_t){0};
     s_take_ids(self);
     s_reset(&worker->body);
@@ -188,12 +189,16 @@ void exchange_write(exchange_t *self) {
     s_log(self, duration_us);
 }
 
+static int64_t s_answer_ms(const exchange_t *self) {
+    return self->dated_ms ? self->dated_ms : clock_wall_ms();
+}
+
 void exchange_succeed(exchange_t *self, const void *response, Outcome outcome) {
     worker_t *worker = self->worker;
     const http_binding_t *http = self->rpc->http;
     self->status = envelope_status(self->rpc, outcome);
     self->content_type = CONTENT_TYPE_JSON;
-    envelope_success(&worker->content, self->rpc, response, clock_wall_ms());
+    envelope_success(&worker->content, self->rpc, response, s_answer_ms(self));
     buf_t text = BUF_INIT;
     if (http->total_field)
         envelope_field_text(&text, self->rpc->response(), response, http->total_field);
@@ -237,10 +242,10 @@ void exchange_fail(exchange_t *self, const Fault *fault) {
     buf_clear(content);
     if (header_accepts_problem(self->headers.accept)) {
         self->content_type = CONTENT_TYPE_RFC9457;
-        envelope_problem(content, fault, self->request_id, self->path, clock_wall_ms());
+        envelope_problem(content, fault, self->request_id, self->path, s_answer_ms(self));
     } else {
         self->content_type = CONTENT_TYPE_JSON;
-        envelope_error(content, fault, self->request_id, clock_wall_ms());
+        envelope_error(content, fault, self->request_id, s_answer_ms(self));
     }
     exchange_write(self);
 }

@@ -73,6 +73,7 @@ typedef struct {
     const char *content_type;
     const char *csp; /* Content-Security-Policy; NULL = nothing may be loaded */
     bool replayed;
+    int64_t dated_ms; /* of the first request of an Idempotency-Key, which dates its answers; else 0 */
 } exchange_t;
 
 /* Takes method, path, ids and headers of the request on `conn`. */

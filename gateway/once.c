@@ -16,13 +16,14 @@
 /* The store gets at least this long, however little the route's own deadline leaves. */
 #define STORE_WAIT_US 5000000
 
-void once_mark(const exchange_t *self, Envelope *envelope) {
+void once_mark(exchange_t *self, Envelope *envelope) {
     const buf_t *body = &self->worker->body;
     int length =
         snprintf(envelope->operation, sizeof envelope->operation, "%s %s", self->method_name, self->path);
     if (length >= (int)sizeof envelope->operation)
         snprintf(envelope->operation, sizeof envelope->operation, "%s #%016llx", self->method_name,
                  (unsigned long long)ids_hash64(self->path, strlen(self->path)));
+    self->dated_ms = envelope->asked_at_ms = clock_wall_ms();
     bool fits = MESSAGE_SET(envelope->idempotency_key, self->headers.idempotency_key);
     assert_always(fits);
     json_event_t kind;
@@ -65,6 +66,7 @@ static err_t s_take_state(exchange_t *self, const IdempotencyState *known, once_
         return envelope_fault(fault, ERR_IDEMPOTENCY_IN_PROGRESS, NULL);
     *state = ONCE_REPLAY;
     *outcome = known->outcome;
+    self->dated_ms = known->asked_at_ms;
     return s_decode_answer(self, known, response, fault);
 }
 
@@ -116,7 +118,8 @@ void once_end(exchange_t *self, const Envelope *envelope, err_t err, const void 
                           .operation = message_strdup(envelope->operation),
                           .key = message_strdup(envelope->idempotency_key),
                           .release = !s_is_kept(err),
-                          .outcome = envelope->outcome};
+                          .outcome = envelope->outcome,
+                          .asked_at_ms = envelope->asked_at_ms};
     Fault why = Fault_init_zero;
     Empty nothing = Empty_init_zero;
     Envelope own = s_store_envelope(envelope);

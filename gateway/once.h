@@ -9,8 +9,8 @@ typedef enum {
     ONCE_REPLAY   /* answered before: `response` and `outcome`, or `fault`, hold that answer */
 } once_t;
 
-/* Fills the envelope's key, operation and body hash from the exchange. */
-void once_mark(const exchange_t *self, Envelope *envelope);
+/* Fills the envelope's key, operation, body hash and time from the exchange, and dates the answer by that time. */
+void once_mark(exchange_t *self, Envelope *envelope);
 
 /* Announces the request. ERR_IDEMPOTENCY_MISMATCH, ERR_IDEMPOTENCY_IN_PROGRESS, or ERR_STORE_UNAVAILABLE, with
  * `fault` filled. With ONCE_REPLAY the result is the first answer's: OK or its error. */

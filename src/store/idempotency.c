@@ -17,7 +17,7 @@ typedef struct {
 /* Columns of idempotency_get. */
 static bool s_take_answer(void *context, const value_t *values, size_t count) {
     lookup_t *self = context;
-    assert_always(count == 4);
+    assert_always(count == 5);
     self->found = true;
     if ((uint64_t)values[0].integer != self->body_hash) {
         self->state->state = message_strdup("mismatch");
@@ -30,6 +30,7 @@ static bool s_take_answer(void *context, const value_t *values, size_t count) {
     self->state->schema[size] = '\0';
     self->state->payload = message_bytes(values[2].bytes, values[2].size);
     self->state->outcome = (Outcome)values[3].integer;
+    self->state->asked_at_ms = values[4].integer;
     return false;
 }
 
@@ -72,6 +73,7 @@ err_t idempotency_begin(actor_t *actor, call_t *call, const void *request_, void
 /* What the answer is kept under, as the call's envelope would say it. */
 static bool s_envelope(const IdempotencyEnd *request, uint64_t body_hash, Envelope *envelope) {
     envelope->body_hash = body_hash;
+    envelope->asked_at_ms = request->asked_at_ms;
     return MESSAGE_SET(envelope->principal.name, s_word(request->principal)) &&
            MESSAGE_SET(envelope->operation, s_word(request->operation)) &&
            MESSAGE_SET(envelope->idempotency_key, s_word(request->key));

@@ -295,10 +295,10 @@ void store_write_event_on(store_write_t *self, uint64_t base_seq, const char *to
 
 size_t store_write_answer_op(store_write_t *self, const char *statement, const Envelope *envelope,
                              const char *schema, const void *payload, size_t size, Outcome outcome) {
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_wall_ms(), asked_at_ms = envelope->asked_at_ms ? envelope->asked_at_ms : now_ms;
     size_t index = store_write_op(self, statement, "sssisbiii", envelope->principal.name, envelope->operation,
                                   envelope->idempotency_key, (int64_t)envelope->body_hash, schema, payload,
-                                  size, (int64_t)outcome, now_ms, now_ms - IDEMPOTENCY_KEPT_MS);
+                                  size, (int64_t)outcome, asked_at_ms, now_ms - IDEMPOTENCY_KEPT_MS);
     store_write_expect(self, 1);
     return index;
 }
