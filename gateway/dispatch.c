@@ -156,7 +156,8 @@ static err_t s_ask_component(exchange_t *self, err_t bound, const void *request,
     if (bound != OK && !once)
         return bound;
     gate_t *gate = self->worker->shared->gate;
-    if (!gate_enter_bus(gate)) {
+    bool takes_place = self->rpc->http->scope != SCOPE_OPEN; /* a probe does not: who is busy works */
+    if (takes_place && !gate_enter_bus(gate)) {
         message_release(Fault_message(), fault);
         return envelope_fault(fault, ERR_OVERLOADED, NULL);
     }
@@ -164,7 +165,8 @@ static err_t s_ask_component(exchange_t *self, err_t bound, const void *request,
     dispatch_envelope(self, &envelope);
     err_t err = once ? s_ask_once(self, bound, &envelope, request, response, fault)
                      : s_ask(self, &envelope, request, response, fault);
-    gate_leave_bus(gate);
+    if (takes_place)
+        gate_leave_bus(gate);
     *outcome = envelope.outcome;
     return err;
 }

@@ -81,8 +81,8 @@ void config_destroy(config_t **self_p);
  * ones, or those that need a restart. Returns how many; YAML-only parts count as needing a restart. */
 size_t config_changes(const config_t *before, const config_t *after, bool reloadable, buf_t *names);
 
-/* Takes the first item off the comma list; false when nothing is left, also of NULL. Lists in config_t have no blanks and no
- * empty items. */
+/* Takes the first item off the comma list; false when nothing is left, also of NULL. Lists in config_t have no blanks
+ * and no empty items. */
 bool config_list_next(const char **list, const char **item, size_t *length);
 /* True when the comma list holds the word ("a,b" holds "b"). */
 bool config_list_has(const char *list, const char *word);

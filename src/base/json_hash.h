@@ -1,5 +1,6 @@
 /* A hash of a JSON value that does not depend on how it is written: white space, escapes, the order of an object's
- * members and the spelling of a number (5, 5.0, 5e0) make no difference; the order of an array does. Pure. */
+ * members and the spelling of a number (5, 5.0, 5e0) make no difference; the order of an array does. Numbers that are no
+ * integers of 64 bits and longer than 15 characters count as they are written. Pure. */
 #pragma once
 
 #include "base/json.h"

@@ -55,7 +55,7 @@ typedef struct bus_message_s {
 void bus_message_close(bus_message_t *self);
 
 /* All of these belong to the thread that called bus_client_new. */
-bus_client_t *bus_client_new(void); /* NULL when the bus is not running */
+bus_client_t *bus_client_new(void); /* NULL when the bus is not running, or no socket or descriptor is left */
 void bus_client_destroy(bus_client_t **self_p);
 const char *bus_client_inbox(const bus_client_t *self);
 /* For polling: readable when events, or commands and replies, came since bus_client_recv found nothing. */

@@ -28,8 +28,7 @@ typedef struct {
     const char *portfolio_id;
     const char *const *symbols; /* named by the trigger */
     size_t symbol_count;
-    const char
-        *public_url; /* of this process, without a slash at its end; NULL or empty = jobs name no callback */
+    const char *public_url; /* without a slash at its end; NULL or empty = jobs name no callback */
     json_t *outputs[STAGE_COUNT];
 } stage_context_t;
 

@@ -72,8 +72,8 @@ void json_set_from_text(const message_t *message, void *value, const char *name,
 void json_check_required(const message_t *message, json_seen_t seen, problems_t *problems);
 
 /* Writes the message as a JSON object: its fields in tag order. An unset optional field is null (left out
- * with omit_unset), as is a timestamp of 0 that has no presence and is not required; the unset members of a oneof are left out;
- * internal fields never appear. Cannot fail: a free-form field whose text is not JSON becomes a JSON
+ * with omit_unset), as is a timestamp of 0 that has no presence and is not required; the unset members of a oneof
+ * are left out; internal fields never appear. Cannot fail: a free-form field whose text is not JSON becomes a JSON
  * string. */
 void json_encode(const message_t *message, const void *value, buf_t *out);
 

@@ -129,7 +129,8 @@ int64_t operation_time_left_ms(const operation_t *self);
 
 /* True when the circuit lets an exchange through now; it is then to be sent as that attempt. */
 bool exchange_may_send(operation_t *self, attempt_t *attempt);
-/* Sends what was let through; `done` gets the attempt as its context. Without a key (NULL) it is a poll. */
+/* Sends what was let through; `done` gets the attempt as its context. Without a key (NULL) it is a poll; an
+ * empty key = a new one. */
 void exchange_send(operation_t *self, attempt_t *attempt, const char *method, const char *path,
                    const char *query, const char *body, const char *idempotency_key, http_done_fn *done);
 /* Books a finished exchange, which is no longer under way then. */

@@ -1,5 +1,6 @@
 /* Cancelling: an operation and the job that it has started or is about to start, a job by its id, the job of an operation
- * that gave up, and that of a call from before a restart. The service is told by one DELETE, best effort; nothing left to cancel is a success. */
+ * that gave up, and that of a call from before a restart. The service is told by one DELETE, best effort; nothing left to
+ * cancel is a success. */
 #include "services/adapter_state.h"
 
 #include "base/clock.h"

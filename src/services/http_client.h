@@ -1,10 +1,10 @@
 /* HTTP to one downstream service: libcurl's multi interface on an actor's loop.
  *
  * Requests never block; each ends in exactly one call of its done function, also when it is ended by
- * http_client_destroy (ERR_SHUTTING_DOWN), or in http_client_abort. Connections are pooled and reused; redirects are not followed; TLS
- * certificates are verified; a body above the cap is a protocol error. A kept connection may turn out to have been
- * closed by the server: when it ends before the first byte of an answer, the same request, key and all, is sent over a
- * fresh one, but for one that says `once`. Belongs to the actor's thread. */
+ * http_client_destroy (ERR_SHUTTING_DOWN), or in http_client_abort. Connections are pooled and reused; redirects are not
+ * followed; TLS certificates are verified; a body above the cap is a protocol error. A kept connection may turn out to
+ * have been closed by the server: when it ends before the first byte of an answer, the same request, key and all, is
+ * sent over a fresh one, but for one that says `once`. Belongs to the actor's thread. */
 #pragma once
 
 #include "actor/actor.h"

@@ -19,13 +19,16 @@ typedef struct {
     listing_read_fn *read;
 } listing_kind_t;
 
+/* The offset of a field, which is written as a `type`: one of another type does not compile. */
+#define LISTING_FIELD(Reply, field, type) _Generic(((Reply *)0)->field, type : offsetof(Reply, field))
+
 /* The kind of listing whose reply is of type `Reply` with the repeated field `field`. */
-#define LISTING_KIND(Reply, field, read_item)                                                                \
-    {                                                                                                        \
-        .reply = Reply##_message, .reply_size = sizeof(Reply), .item_size = sizeof *((Reply *)0)->field,     \
-        .items = offsetof(Reply, field), .items_count = offsetof(Reply, field##_count),                      \
-        .total = offsetof(Reply, total), .limit = offsetof(Reply, limit), .offset = offsetof(Reply, offset), \
-        .read = read_item,                                                                                   \
+#define LISTING_KIND(Reply, field, read_item)                                                            \
+    {                                                                                                    \
+        .reply = Reply##_message, .reply_size = sizeof(Reply), .item_size = sizeof *((Reply *)0)->field, \
+        .items = offsetof(Reply, field), .items_count = offsetof(Reply, field##_count),                  \
+        .total = LISTING_FIELD(Reply, total, int64_t), .limit = LISTING_FIELD(Reply, limit, int32_t),    \
+        .offset = LISTING_FIELD(Reply, offset, int32_t), .read = read_item,                              \
     }
 
 /* limit and offset of a request that may leave them out. */

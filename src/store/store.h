@@ -5,7 +5,8 @@
  * parameters in order. A write commits whole or not at all; many writes share one transaction.
  *
  * Values go by a format string, one letter each: s text (NULL = null), i int64_t, d double, b bytes (pointer,
- * size_t), n null (takes no argument), t a time as int64_t (0 = null), f double (NaN = null). Builders belong to the thread that made them. */
+ * size_t), n null (takes no argument), t a time as int64_t (0 = null), f double (NaN = null).
+ * Builders belong to the thread that made them. */
 #pragma once
 
 #include "actor/actor.h"

@@ -189,7 +189,8 @@ static void s_expect_released(raw_t *raw) {
 
 Test(gateway_admission, past_the_in_flight_limit_is_503_and_probes_go_on) {
     raw_t kept[2];
-    s_begin(s_signals, (const char *const[]){"INTEGRATION_MAX_IN_FLIGHT=2", NULL});
+    s_begin((const char *const[]){"signals", "monitoring", NULL},
+            (const char *const[]){"INTEGRATION_MAX_IN_FLIGHT=2", NULL});
     s_send_kept(&kept[0], "a");
     s_send_kept(&kept[1], "b");
     harness_until(s_kept_is, &(int){2}, "both requests are inside");
@@ -198,6 +199,7 @@ Test(gateway_admission, past_the_in_flight_limit_is_503_and_probes_go_on) {
     cr_expect(raw_header(&s_reply, "Retry-After") != NULL);
     cr_expect(s_ask("GET", "/health", NULL, NULL) == 200);
     cr_expect(s_ask("GET", "/livez", NULL, NULL) == 200);
+    cr_expect(s_ask("GET", "/readyz", NULL, NULL) == 200, "who is busy is ready");
     s_release();
     s_expect_released(&kept[0]);
     s_expect_released(&kept[1]);

@@ -320,7 +320,7 @@ Test(store_outage, a_write_that_waits_while_the_connection_is_lost_is_refused, .
     s_send_write(&f, "second");
     s_send_end(&f, "ended");
     harness_send(&f.harness, &rpc_StoreWriter_BeginIdempotent, &begin);
-    /* One sender's messages keep their order in the broker: both lie in the store's queue. */
+    /* One sender's messages keep their order on the bus: both lie in the store's inbox. */
     cr_assert_eq(harness_request(&f.harness, &rpc_Echo_Say, &query, &echoed, NULL), OK);
     sem_post(&relay.go);
     s_expect_reply(&f, StoreWritten_message(), OK);

@@ -1,6 +1,6 @@
-/* How many signals match filters, and where they lie, kept for those that were asked for lately: what a signal says and when it came never
- * changes, so a count up to a seq stays true until old ones are removed, and the next one begins there. Not for filters
- * by status, which changes.
+/* How many signals match filters, and where they lie, kept for those that were asked for lately: what a signal says and
+ * when it came never changes, so a count up to a seq stays true until old ones are removed, and the next one begins
+ * there. Not for filters by status, which changes.
  * Bounded; pure; one thread. */
 #pragma once
 
