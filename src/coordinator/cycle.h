@@ -15,7 +15,7 @@
 #define CYCLE_JOB_GIVE_UP_MS 1800000  /* of a stage's job, when the cycle may take longer than that */
 #define CYCLE_REPEAT_MS      500      /* until a call that found a part of ours away is sent again */
 #define CYCLE_TIME_MARGIN_US 500000   /* whoever is called gives up a little before the deadline */
-#define CYCLE_CANCEL_US      10000000 /* for whoever is told to cancel what it does for a cycle */
+#define CYCLE_CANCEL_US      15000000 /* for whoever is told to cancel what it does for a cycle */
 
 typedef struct coordinator_s coordinator_t;
 typedef struct cycle_s cycle_t;

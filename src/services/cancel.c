@@ -98,10 +98,15 @@ static void s_on_orphan(actor_t *actor, void *context, const http_response_t *re
     bool started = answered && reply_starts_job(response->status, root) &&
                    reply_job_id(root, self->job_id, sizeof self->job_id);
     json_decref(root);
-    if (started)
+    if (started) {
         s_delete(self);
-    else
-        s_end(self);
+        return;
+    }
+    if (!answered)
+        log_warning("whether a request that was given up has started a job is not known",
+                    LOG_STR("service", service_names[self->adapter->service]), LOG_ERRT(response->err),
+                    LOG_INT("status", response->status));
+    s_end(self);
 }
 
 /* A request that starts a job goes on without its operation, since only its answer tells which job to cancel. */
@@ -138,7 +143,8 @@ static bool s_cancel_operations(adapter_t *adapter, const char *key, char *job_i
 static void s_ask_again(cancel_t *self, const AdapterCall *call) {
     adapter_t *adapter = self->adapter;
     if (adapter->stopping || !breaker_allow(&adapter->breaker, clock_mono_us())) {
-        log_warning("a job of before a restart was not looked for: the circuit is open",
+        log_warning("a job of before a restart was not looked for",
+                    LOG_STR("reason", adapter->stopping ? "stopping" : "the circuit is open"),
                     LOG_STR("service", service_names[adapter->service]), LOG_STR("cycle_id", call->cycle_id));
         s_end(self);
         return;

@@ -35,11 +35,14 @@ static void s_fill(const store_row_t *row, Validation *validation) {
 static void s_on_one(actor_t *actor, void *context, err_t err, const void *response, const Fault *fault) {
     call_t *call = context;
     const StoreRows *rows = response;
-    store_row_t *row = err == OK && rows->rows_count > 0 ? store_row_new(rows->rows[0]) : NULL;
+    bool found = err == OK && rows->rows_count > 0;
+    store_row_t *row = found ? store_row_new(rows->rows[0]) : NULL;
     Validation validation = Validation_init_zero;
     if (row) {
         s_fill(row, &validation);
         call_reply(actor, &call, &validation);
+    } else if (found) {
+        call_fail(actor, &call, ERR_INTERNAL);
     } else if (err == OK) {
         call_explain(call, ERR_NOT_FOUND, "there is no validation of that validation_id");
         call_fail(actor, &call, ERR_NOT_FOUND);
